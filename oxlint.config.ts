@@ -1,0 +1,180 @@
+import { defineConfig } from 'oxlint'
+
+/**
+ * The boundaries of docs/ARCHITECTURE.md as lint rules: which folder may import which, and one home per library.
+ * oxlint replaces (and does not merge) the options of a rule where several overrides match a file, so the whole list
+ * of restrictions is computed per folder here.
+ */
+
+/** `regex` has no look-ahead here (an invalid one is ignored in silence): exceptions need a `group` with `!`. */
+type Restriction = { readonly message: string; readonly allowTypeImports?: boolean } & (
+  | { readonly regex: string; readonly group?: never }
+  | { readonly group: string[]; readonly regex?: never }
+)
+
+/** Libraries with one home: a folder of the daemon, or a few files in it. The message names the right door. */
+const libraryHomes = [
+  {
+    library: '(node:)?child_process',
+    home: /^runner$/,
+    door: 'Processes are started in src-daemon/runner only; ask it.',
+  },
+  {
+    library: 'better-sqlite3',
+    home: /^storage$/,
+    door: 'SQL lives in src-daemon/storage only; ask a store there.',
+  },
+  {
+    library: 'express|busboy',
+    home: /^api(\/forward)?$/,
+    door: 'HTTP enters in src-daemon/api only.',
+  },
+  {
+    library: 'simple-git',
+    home: /^projects\/git$/,
+    door: 'git is run by src-daemon/projects/git*.ts only.',
+  },
+  {
+    library: 'http-proxy',
+    home: /^api\/forward$/,
+    door: 'http-proxy is used by src-daemon/api/forward*.ts only.',
+  },
+  {
+    library: 'commander',
+    home: /^root$/,
+    door: 'The command line is read in src-daemon/index.ts only.',
+  },
+  {
+    library: 'electron|vue|pinia|element-plus',
+    home: /^never$/,
+    door: 'The daemon runs headless: no Electron, no Vue.',
+  },
+] as const
+
+/** Folders of the daemon, and the folders each of them may import. `errors.ts` and `api/contract` are open to all. */
+const mayImport = {
+  api: ['api', 'cluster', 'jobs', 'projects', 'runner', 'storage', 'config'],
+  cluster: ['cluster', 'api', 'jobs', 'projects', 'runner', 'storage', 'config'],
+  jobs: ['jobs', 'projects', 'runner', 'storage', 'config'],
+  projects: ['projects', 'runner', 'storage', 'config'],
+  runner: ['runner', 'config'],
+  storage: ['storage', 'config'],
+  config: ['config'],
+} as const
+
+type Folder = keyof typeof mayImport
+const folders = Object.keys(mayImport) as Folder[]
+
+const noDesktop: Restriction = {
+  regex: '/src-(main|renderer)/',
+  message: 'The daemon knows neither the desktop app nor the console.',
+}
+
+function foreignLibraries(place: string): Restriction[] {
+  return libraryHomes
+    .filter(({ home }) => !home.test(place))
+    .map(({ library, door }) => ({ regex: `^(${library})(/|$)`, message: door }))
+}
+
+function foreignFolders(folder: Folder): Restriction[] {
+  const allowed: readonly Folder[] = mayImport[folder]
+  return folders
+    .filter((other) => !allowed.includes(other))
+    .map((other) => ({
+      group: other === 'api' ? ['**/api/**', '!**/api/contract/**'] : [`../${other}/**`, `../../${other}/**`],
+      message: `src-daemon/${folder} does not import src-daemon/${other}: ${directionHint}`,
+    }))
+}
+
+const directionHint = 'daemon -> api, cluster -> jobs, projects -> runner, storage -> errors.'
+
+function boundaries(files: string[], restrictions: Restriction[]) {
+  return { files, rules: { 'no-restricted-imports': ['error', { patterns: restrictions }] as const } }
+}
+
+export default defineConfig({
+  plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'node', 'vitest', 'vue'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  env: { builtin: true, node: true, es2024: true },
+  ignorePatterns: ['**/node_modules/**', '**/dist/**', 'out/**', 'examples/**'],
+  options: { reportUnusedDisableDirectives: 'error' },
+  rules: {
+    eqeqeq: ['error', 'always', { null: 'ignore' }],
+    'no-shadow': 'off',
+    'no-underscore-dangle': 'off',
+    'no-await-in-loop': 'off',
+    'no-var': 'error',
+    'prefer-const': 'error',
+    'no-duplicate-imports': ['error', { allowSeparateTypeImports: true }],
+    'import/no-cycle': 'error',
+    'import/no-default-export': 'error',
+    'import/no-commonjs': 'error',
+    'import/no-self-import': 'error',
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-import-type-side-effects': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-namespace': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'typescript/parameter-properties': 'error',
+    'unicorn/filename-case': ['error', { case: 'kebabCase' }],
+    'unicorn/prefer-node-protocol': 'error',
+    'vitest/no-focused-tests': 'error',
+    'vitest/no-disabled-tests': 'error',
+  },
+  overrides: [
+    ...folders.map((folder) =>
+      boundaries([`src-daemon/${folder}/**`], [noDesktop, ...foreignLibraries(folder), ...foreignFolders(folder)]),
+    ),
+    // Files that are the one home of a library, inside a folder that is not.
+    boundaries(
+      ['src-daemon/projects/git*.ts'],
+      [noDesktop, ...foreignLibraries('projects/git'), ...foreignFolders('projects')],
+    ),
+    boundaries(
+      ['src-daemon/api/forward*.ts'],
+      [noDesktop, ...foreignLibraries('api/forward'), ...foreignFolders('api')],
+    ),
+    boundaries(['src-daemon/*.ts'], [noDesktop, ...foreignLibraries('root')]),
+    // What is shared by daemon, desktop and console depends on nothing but zod and the errors.
+    boundaries(
+      ['src-daemon/api/contract/**'],
+      [
+        noDesktop,
+        ...foreignLibraries('api/contract'),
+        { regex: '^node:', message: 'The contract is also used in the browser.' },
+        {
+          group: ['../**', '!../../errors.ts'],
+          message: 'The contract imports only its own files and the errors.',
+        },
+      ],
+    ),
+    boundaries(['src-daemon/errors.ts'], [{ regex: '.', message: 'The errors import nothing.' }]),
+    boundaries(
+      ['src-main/**'],
+      [
+        {
+          group: ['**/src-daemon/**', '!**/src-daemon/api/client/**', '!**/src-daemon/api/contract/**'],
+          message: 'The desktop app uses the daemon by src-daemon/api/{client,contract} only.',
+        },
+        { regex: '/src-renderer/', message: 'The main process does not import the console.' },
+      ],
+    ),
+    boundaries(
+      ['src-renderer/**'],
+      [
+        {
+          regex: '/src-(daemon|main)/',
+          message: 'The console takes only types, from src-daemon/api/contract and src-main/ipc-contract.',
+          allowTypeImports: true,
+        },
+        { regex: '^(node:|electron$)', message: 'The console runs in a browser.' },
+      ],
+    ),
+    {
+      files: ['src-renderer/**'],
+      env: { browser: true, node: false },
+      rules: { 'unicorn/filename-case': 'off' },
+    },
+    { files: ['*.config.ts', 'src-*/*.config.ts', '**/*.vue'], rules: { 'import/no-default-export': 'off' } },
+  ],
+})
