@@ -1,11 +1,18 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-// `unit` needs Node alone (real SQLite, real git, real files); `e2e` starts real daemons and real Scrapy;
+/** git behaves the same whoever runs the tests: no identity, default branch or ownership rule of the machine counts. */
+const env = {
+  GIT_CONFIG_GLOBAL: join(import.meta.dirname, 'test/helpers/setup-git.gitconfig'),
+  GIT_CONFIG_NOSYSTEM: '1',
+}
+
+// `unit` needs Node and Python alone (real SQLite, real git, real files); `e2e` starts real daemons and real Scrapy;
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/daemon/**/*.test.ts'], testTimeout: 15_000 } },
+      { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], testTimeout: 15_000, env } },
       {
         test: {
           name: 'e2e',
@@ -13,9 +20,18 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          env,
         },
       },
-      { test: { name: 'soak', include: ['test/soak/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          fileParallelism: false,
+          env,
+        },
+      },
     ],
   },
 })

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs'
+import type { KnipConfig } from 'knip'
+
+/** What belongs to a part of the tree that may not be there: its tools are not unused, they wait. */
+const ofDesktop = ['electron', 'electron-builder']
+const ofConsole = [
+  '@tanstack/vue-virtual',
+  '@vitejs/plugin-vue',
+  '@vue/test-utils',
+  'axe-core',
+  'echarts',
+  'element-plus',
+  'happy-dom',
+  'pinia',
+  'pinyin-pro',
+  'playwright-core',
+  'unplugin-vue-components',
+  'vite',
+  'vue',
+  'vue-echarts',
+  'vue-i18n',
+  'vue-router',
+]
+/** Started by scripts/tasks by their files. */
+const ofChecks = ['oxfmt', 'vue-tsc']
+const hasDesktop = existsSync('src-main/main.ts')
+const hasConsole = existsSync('src-renderer/main.ts')
+
+const config: KnipConfig = {
+  workspaces: {
+    '.': {
+      entry: [
+        'scripts/tasks/*.ts',
+        'scripts/bench/*.ts',
+        ...(hasDesktop ? ['src-main/{main,preload}.ts'] : []),
+        ...(hasConsole ? ['src-renderer/main.ts'] : []),
+      ],
+      project: ['scripts/**/*.{ts,mjs}', 'test/**/*.ts', 'src-main/**/*.ts', 'src-renderer/**/*.{ts,vue}'],
+      ignoreDependencies: [...ofChecks, ...(hasDesktop ? [] : ofDesktop), ...(hasConsole ? [] : ofConsole)],
+    },
+    'src-daemon': {
+      entry: ['index.ts'],
+      project: ['**/*.{ts,mjs}'],
+    },
+  },
+  ignoreExportsUsedInFile: true,
+}
+
+export default config
