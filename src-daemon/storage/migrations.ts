@@ -1,0 +1,186 @@
+import type { Database } from 'better-sqlite3'
+import { StorageError } from '../errors.ts'
+
+/** One step of the schema. Append only: a released migration is never edited. */
+interface Migration {
+  readonly name: string
+  readonly sql: string
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: 'jobs, events, projects, nodes',
+    sql: `
+      CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE jobs (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
+        project TEXT NOT NULL,
+        spider TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'assigned', 'starting', 'running', 'finished')),
+        outcome TEXT CHECK (outcome IN ('finished', 'failed', 'cancelled', 'lost')),
+        reason TEXT,
+        -- Id of the node that holds the job ('local' = this daemon); NULL while it waits in a master's queue.
+        node_id TEXT,
+        node TEXT,
+        pinned_node TEXT,
+        priority REAL NOT NULL,
+        args TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        version TEXT,
+        requested_version TEXT,
+        created_at INTEGER NOT NULL,
+        started_at INTEGER,
+        ended_at INTEGER,
+        pid INTEGER,
+        exit_code INTEGER,
+        signal TEXT,
+        finish_reason TEXT,
+        scheduled_by TEXT,
+        cancelled_by TEXT,
+        cancel_requested_at INTEGER,
+        cancel_signal TEXT,
+        -- Whether the node that runs the job has confirmed the cancel (a cancel for an unreachable node is kept).
+        cancel_delivered INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        token TEXT,
+        -- Instance of the master that dispatched the job to this slave; NULL = scheduled here.
+        owner TEXT,
+        owner_attempt INTEGER,
+        assigned_at INTEGER,
+        runner TEXT,
+        runner_note TEXT,
+        pages INTEGER,
+        items INTEGER,
+        errors INTEGER,
+        cpu_seconds REAL,
+        max_rss_bytes INTEGER,
+        output_tail TEXT,
+        -- For the queue's index: best first, no NULL, so that a row value can be compared (and sought) in one direction.
+        rank REAL AS (-priority) VIRTUAL,
+        pin TEXT AS (coalesce(pinned_node, '')) VIRTUAL,
+        CHECK ((state = 'finished') = (outcome IS NOT NULL))
+      ) STRICT;
+      CREATE INDEX jobs_queue ON jobs (rank, project, n) WHERE state = 'pending';
+      CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, n) WHERE state = 'pending';
+      CREATE INDEX jobs_unfinished ON jobs (state, node_id) WHERE state <> 'finished';
+      CREATE INDEX jobs_finished ON jobs (ended_at DESC, n DESC) WHERE state = 'finished';
+      CREATE INDEX jobs_outcome ON jobs (outcome, ended_at DESC, n DESC) WHERE state = 'finished';
+      CREATE INDEX jobs_spider ON jobs (project, spider, ended_at DESC, n DESC) WHERE state = 'finished';
+      CREATE INDEX jobs_id ON jobs (id, project);
+
+      CREATE TABLE job_counts (state TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO job_counts VALUES ('pending', 0), ('assigned', 0), ('starting', 0), ('running', 0), ('finished', 0);
+      CREATE TRIGGER jobs_counted_in AFTER INSERT ON jobs BEGIN
+        UPDATE job_counts SET count = count + 1 WHERE state = NEW.state;
+      END;
+      CREATE TRIGGER jobs_counted_out AFTER DELETE ON jobs BEGIN
+        UPDATE job_counts SET count = count - 1 WHERE state = OLD.state;
+      END;
+      CREATE TRIGGER jobs_counted_over AFTER UPDATE OF state ON jobs WHEN NEW.state <> OLD.state BEGIN
+        UPDATE job_counts SET count = count - 1 WHERE state = OLD.state;
+        UPDATE job_counts SET count = count + 1 WHERE state = NEW.state;
+      END;
+
+      CREATE TABLE job_stats (key TEXT PRIMARY KEY, stats TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        -- Without type, seq and at, which are put in front when it is read.
+        body TEXT NOT NULL
+      ) STRICT;
+
+      CREATE TABLE requests (
+        idempotency_key TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        reply TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX requests_at ON requests (at);
+
+      CREATE TABLE projects (
+        name TEXT PRIMARY KEY,
+        path TEXT,
+        state TEXT NOT NULL CHECK (state IN ('added', 'removed')),
+        configured_path TEXT
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE versions (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        project TEXT NOT NULL,
+        commit_hash TEXT NOT NULL,
+        first_seen_at INTEGER NOT NULL,
+        UNIQUE (project, commit_hash)
+      ) STRICT;
+      CREATE TABLE spider_lists (project TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE pulls (
+        id TEXT PRIMARY KEY,
+        started_at INTEGER NOT NULL,
+        body TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX pulls_started ON pulls (started_at DESC);
+
+      CREATE TABLE nodes (
+        id TEXT PRIMARY KEY,
+        url TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        -- 'config' or 'added'; a removed configured node keeps its row so that it stays away.
+        source TEXT NOT NULL CHECK (source IN ('config', 'added')),
+        removed INTEGER NOT NULL DEFAULT 0,
+        kind TEXT NOT NULL DEFAULT 'unknown' CHECK (kind IN ('unknown', 'slave', 'scrapyd')),
+        username TEXT,
+        password TEXT,
+        max_proc INTEGER,
+        state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN ('online', 'offline', 'unknown')),
+        since INTEGER NOT NULL,
+        last_seen INTEGER,
+        last_error TEXT,
+        last_error_at INTEGER,
+        paused INTEGER NOT NULL DEFAULT 0,
+        pause_note TEXT,
+        feed TEXT,
+        cursor INTEGER NOT NULL DEFAULT 0,
+        cursor_at INTEGER NOT NULL DEFAULT 0,
+        instance TEXT,
+        known TEXT NOT NULL DEFAULT '{}'
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE node_history (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        node_id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT
+      ) STRICT;
+      CREATE INDEX node_history_node ON node_history (node_id, at);
+      -- What a node that cannot be reached must still be told (addproject, delproject), in order.
+      CREATE TABLE node_tasks (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        node_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        body TEXT NOT NULL,
+        at INTEGER NOT NULL
+      ) STRICT;
+      -- On a slave: attempts that the master took back, so that a late request does not start them.
+      CREATE TABLE revoked (key TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key)) STRICT, WITHOUT ROWID;
+    `,
+  },
+]
+
+/** Brings the schema up to date; refuses a database that a newer program has written. */
+export function migrate(db: Database, file: string): void {
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (version > MIGRATIONS.length) {
+    throw new StorageError(
+      `${file} was written by a newer Scrapyd Service (schema ${version}, this one knows ${MIGRATIONS.length}). Upgrade this program, or use another dbs_dir.`,
+    )
+  }
+  for (const [index, migration] of MIGRATIONS.entries()) {
+    if (index < version) continue
+    db.transaction(() => {
+      db.exec(migration.sql)
+      db.pragma(`user_version = ${index + 1}`)
+    })()
+  }
+}

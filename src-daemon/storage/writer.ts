@@ -1,0 +1,86 @@
+import type { Database } from 'better-sqlite3'
+import { StorageError } from '../errors.ts'
+
+interface Waiting {
+  readonly step: () => unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** At most this many steps share a transaction, so that a flood does not block the event loop for long. */
+const BATCH = 500
+
+/**
+ * Group commits: all writes of one turn of the event loop share one transaction and one fsync. A promise resolves only
+ * after the commit. Each step has a savepoint of its own, so that one bad row does not fail its batch; when the commit
+ * itself fails (full disk), every promise of the batch is rejected with StorageError and nothing was changed.
+ */
+export class Writer {
+  readonly #db: Database
+  readonly #listeners = new Set<() => void>()
+  #waiting: Waiting[] = []
+  #scheduled = false
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** Runs `step` (synchronous SQL) in the next transaction. */
+  write<T>(step: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ step, resolve: resolve as (value: unknown) => void, reject })
+      if (this.#scheduled) return
+      this.#scheduled = true
+      setImmediate(() => this.#commit())
+    })
+  }
+
+  /** Called after every commit. Returns the way to stop. */
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #commit(): void {
+    this.#scheduled = false
+    const batch = this.#waiting.splice(0, BATCH)
+    if (this.#waiting.length > 0) {
+      this.#scheduled = true
+      setImmediate(() => this.#commit())
+    }
+    const done: (() => void)[] = []
+    try {
+      this.#db.exec('BEGIN IMMEDIATE')
+      for (const { step, resolve, reject } of batch) {
+        this.#db.exec('SAVEPOINT step')
+        try {
+          const value = step()
+          this.#db.exec('RELEASE step')
+          done.push(() => resolve(value))
+        } catch (error) {
+          if (!this.#db.inTransaction) throw error
+          this.#db.exec('ROLLBACK TO step; RELEASE step')
+          done.push(() => reject(toStorageError(error)))
+        }
+      }
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      const failure = toStorageError(error)
+      for (const { reject } of batch) reject(failure)
+      return
+    }
+    for (const settle of done) settle()
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+/** SQLite's own errors become StorageError; ours pass. */
+function toStorageError(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code
+  if (typeof code !== 'string' || !code.startsWith('SQLITE_')) return error
+  const message = code.startsWith('SQLITE_FULL')
+    ? 'The disk that holds dbs_dir is full: nothing was stored. Free space there; no restart is needed.'
+    : `The database could not store this: ${(error as Error).message}`
+  return new StorageError(message, { cause: error })
+}
