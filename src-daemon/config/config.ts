@@ -29,7 +29,7 @@ export interface ClusterConfig {
 
 /** An entry of `slave_hosts`. Credentials come out of the URL and are never printed. */
 export interface SlaveHost {
-  /** `http://host:port` or `https://host:port`, without credentials, path or query. */
+  /** `http://host:port` or `https://host:port`, without credentials, path, query or a scheme's usual port (an origin). */
   readonly url: string
   readonly username: string | null
   readonly password: string | null
@@ -47,6 +47,8 @@ export interface ProjectConfig {
 
 export interface ScrapydConfig {
   readonly bindAddress: string
+  /** false: `bind_address` is set to nothing and there is a Unix socket, so that socket is the only door (as in Scrapyd). */
+  readonly listensOnTcp: boolean
   /** 0: any free port. */
   readonly httpPort: number
   readonly unixSocketPath: string | null
