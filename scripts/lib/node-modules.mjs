@@ -88,6 +88,7 @@ export async function ensureNodeModules(root) {
     if (isStamped()) return
     if (!isInstalled(root)) {
       const { command, first } = npm()
+      // `loglevel`: the many warnings that Node 20 is too old for the tools would hide what matters.
       // `--include`: NODE_ENV=production or `omit` in somebody's npmrc would leave the tools out.
       const args = [
         ...first,

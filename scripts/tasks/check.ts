@@ -35,7 +35,7 @@ function types(folder: string): Check[] {
 
 const checks: readonly Check[] = [
   ...['src-daemon', 'test', 'src-main', 'src-renderer', '.'].flatMap(types),
-  tool('unused code', 'knip/bin/knip.js', '--no-progress'),
+  tool('unused code', 'knip/bin/knip.js', '--no-progress', '--no-config-hints'),
   tool('lint', 'oxlint/bin/oxlint', '--deny-warnings'),
   tool('format', 'oxfmt/bin/oxfmt', '--check'),
   program('lock file', 'npm', 'ci', '--ignore-scripts', '--dry-run', '--no-audit', '--no-fund'),
