@@ -22,8 +22,9 @@ export async function installPackages(what: string, packages: readonly string[])
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const update = await step(root, `${what}: refreshing the package lists`, 'apt-get', ['update'], { env })
   if (!update.ok) console.error(`${what}: the package lists are not up to date; trying with those that are there`)
-  const { ok } = await step(root, what, 'apt-get', ['install', '--yes', '--no-install-recommends', ...packages], {
-    env,
-  })
+  // Somebody else's apt may be at work.
+  const patience = ['-o', 'DPkg::Lock::Timeout=300']
+  const args = [...patience, 'install', '--yes', '--no-install-recommends', ...packages]
+  const { ok } = await step(root, what, 'apt-get', args, { env })
   return ok
 }

@@ -27,20 +27,20 @@ function stampOf(venv: Venv): { file: string; wanted: string } {
 
 function isComplete(venv: Venv): boolean {
   const { file, wanted } = stampOf(venv)
-  return (
-    existsSync(file) && readFileSync(file, 'utf8') === wanted && askPython(pythonOf(venv), 'print(1)') === '1' // the base may be gone
-  )
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== wanted) return false
+  // The interpreter that it was made from may be gone.
+  return askPython(pythonOf(venv), 'print(1)') === '1'
 }
 
 /** Python's own way to fill an environment with pip, or that of the base's pip where Debian left `ensurepip` out. */
 async function create(venv: Venv, base: string): Promise<readonly string[] | null> {
-  const hasEnsurepip = askPython(base, 'import ensurepip, venv; print(1)') === '1'
+  const hasEnsurepip = askPython(base, 'import venv; from ensurepip import version; print(1)') === '1'
   if (hasEnsurepip) {
     const { ok } = await step(root, `Creating ${venv.dir}`, base, ['-m', 'venv', '--clear', venv.dir])
     if (ok) return [pythonOf(venv), '-m', 'pip']
   }
   // `pip --python` exists since 22.3.
-  if (askPython(base, 'import pip; print(1)') !== '1') return null
+  if (askPython(base, 'import pip.__main__; print(1)') !== '1') return null
   const { ok } = await step(root, `Creating ${venv.dir}`, base, ['-m', 'venv', '--clear', '--without-pip', venv.dir])
   return ok ? [base, '-m', 'pip', '--python', pythonOf(venv)] : null
 }
@@ -68,7 +68,14 @@ export async function ensureVenv(venv: Venv): Promise<string | null> {
     const pip = await createWithAnyBase(venv)
     if (pip === null) return null
     const [command = '', ...first] = pip
-    const args = [...first, 'install', '--disable-pip-version-check', '--no-input', ...venv.packages]
+    const args = [
+      ...first,
+      'install',
+      '--disable-pip-version-check',
+      '--no-input',
+      '--progress-bar=off',
+      ...venv.packages,
+    ]
     const { ok } = await step(root, `Installing ${venv.what}`, command, args)
     if (!ok) {
       rmSync(venv.dir, { recursive: true, force: true })
