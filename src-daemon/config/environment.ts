@@ -42,7 +42,7 @@ export function readEnvironment(
     assignments: [...bare, ...set(ENVIRONMENT)].map(([name, key]) => {
       const [section, option] = key.split('.', 2) as [string, string]
       const origin = { kind: 'environment', name } as const
-      return { section, name: option, value: env[name] ?? '', origin, base: cwd, continuedAt: null }
+      return { section, name: option, value: env[name] ?? '', origin, base: cwd, continuedAt: null, isBroken: false }
     }),
     warnings:
       bare.length === 0

@@ -22,6 +22,8 @@ export interface IniEntry {
   readonly line: number
   /** The first indented line that went on with this value; null where the value stands on one line. */
   readonly continuedAt: number | null
+  /** The value has a problem of its own already; what it says must not be used. */
+  readonly isBroken: boolean
 }
 
 export interface IniFile {
@@ -129,15 +131,15 @@ function finish(
   const { section, name, line, continuedAt } = open
   if (dialect === 'configparser') {
     const value = open.pieces.map((piece) => piece.trim()).join('\n')
-    return { section, name, value: value.trimEnd(), line, continuedAt }
+    return { section, name, value: value.trimEnd(), line, continuedAt, isBroken: false }
   }
   const isJson = /^\s*\[/.test(open.pieces.join(''))
   const value = open.pieces
     .map((piece) => stripInlineComment(piece, isJson))
     .join('\n')
     .trim()
-  if (continuedAt !== null) return { section, name, value, line, continuedAt }
+  if (continuedAt !== null) return { section, name, value, line, continuedAt, isBroken: false }
   const unquoted = unquote(value)
   if (unquoted === null) report(line, `[${section}] ${name}`, 'the closing quote is missing, or text follows it')
-  return { section, name, value: unquoted ?? '', line, continuedAt }
+  return { section, name, value: unquoted ?? '', line, continuedAt, isBroken: unquoted === null }
 }

@@ -24,6 +24,8 @@ export interface ReadOptions {
   /** The assignment that decided, for later complaints; also one that unsets an option. */
   readonly assignments: ReadonlyMap<OptionKey, Assignment>
   readonly problems: readonly ConfigProblem[]
+  /** Options whose value cannot be used; what depends on them need not be looked at. */
+  readonly bad: ReadonlySet<OptionKey>
 }
 
 /** The key of an option of the table. */
@@ -45,18 +47,23 @@ export function readOptions(assignments: readonly Assignment[], defaultBase: str
   const values = new Map<OptionKey, AnyValue>()
   const origins = new Map<OptionKey, Origin>()
   const problems: ConfigProblem[] = []
+  const bad = new Set<OptionKey>()
   for (const option of OPTIONS as readonly Option[]) {
     const key = optionKey(option)
     const assignment = decided.get(key)
     values.set(key, defaultValue(option, defaultBase))
     origins.set(key, assignment?.origin ?? DEFAULT_ORIGIN)
-    if (assignment === undefined || assignment.value === '') continue
+    if (assignment?.isBroken === true) bad.add(key)
+    if (assignment === undefined || assignment.isBroken || assignment.value === '') continue
     const continued = continuationProblem(option, assignment)
     const parsed = continued ?? parseValue(option.type, assignment.value, assignment.base)
     if ('value' in parsed) values.set(key, parsed.value)
-    else problems.push(problemAt(assignment, parsed.problem))
+    else {
+      bad.add(key)
+      problems.push(problemAt(assignment, parsed.problem))
+    }
   }
-  return { values: Object.fromEntries(values) as unknown as OptionValues, origins, assignments: decided, problems }
+  return { values: Object.fromEntries(values) as unknown as OptionValues, origins, assignments: decided, problems, bad }
 }
 
 /** Scrapyd has `node_name` in `[scrapyd]`. */

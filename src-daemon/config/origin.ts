@@ -18,6 +18,8 @@ export interface Assignment {
   readonly base: string
   /** See `IniEntry.continuedAt`. */
   readonly continuedAt: number | null
+  /** See `IniEntry.isBroken`. */
+  readonly isBroken: boolean
 }
 
 /** `/etc/x.conf:12`, `environment SCRAPYD_HTTP_PORT` or `default`. */

@@ -128,7 +128,7 @@ function entryAt(path: string): 'file' | 'folder' | 'nothing' {
 function lastOf(assignments: readonly Assignment[], section: string): readonly Assignment[] {
   const last = new Map<string, Assignment>()
   for (const assignment of assignments) if (assignment.section === section) last.set(assignment.name, assignment)
-  return [...last.values()]
+  return [...last.values()].filter(({ isBroken }) => !isBroken)
 }
 
 function emptyNamed<T>() {

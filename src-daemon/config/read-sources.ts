@@ -113,6 +113,7 @@ function interpolateAll(entries: readonly ReadEntry[]): { assignments: Assignmen
       else {
         const option = `[${entry.section}] ${entry.key}`
         problems.push({ source: entry.source.path, line: entry.line, option, message: result.problem })
+        assignments.push({ ...assignment(entry), isBroken: true })
       }
     }
   }
@@ -127,5 +128,6 @@ function assignment(entry: ReadEntry, value = entry.value): Assignment {
     origin: { kind: 'file', file: entry.source.path, line: entry.line },
     base: entry.source.base,
     continuedAt: entry.continuedAt,
+    isBroken: entry.isBroken,
   }
 }

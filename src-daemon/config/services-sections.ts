@@ -18,7 +18,7 @@ export interface ReadServices {
 export function readServices(assignments: readonly Assignment[], identity: Identity): ReadServices {
   const own = `${identity}-services`
   const sections = ['services', 'master-services', 'slave-services']
-  const named = assignments.filter(({ section }) => sections.includes(section))
+  const named = assignments.filter(({ section, isBroken }) => sections.includes(section) && !isBroken)
   const last = new Map(named.map((assignment) => [`${assignment.section} ${assignment.name}`, assignment]))
   const problems = [...last.values()].flatMap((assignment) => {
     const problem = continuation(assignment)?.problem ?? (assignment.value === '' ? null : check(assignment))
