@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import type { Job, JobOutcome, JobState } from '../api/contract/values.ts'
+import type { JobRow } from './jobs.ts'
 import { JOB_JSON, LISTED_FINISHED_JSON, LISTED_PENDING_JSON, LISTED_RUNNING_JSON } from './job-sql.ts'
 
 /** A filter of jobs with every value resolved (times in milliseconds). */
@@ -143,23 +144,39 @@ export class JobLists {
     project: string | null,
     limit: number,
   ): AsyncGenerator<string, void, void> {
-    const { select, where, key, descending } = LISTED[state]
+    for await (const rows of this.#pages<{ json: string }>(`${LISTED[state].select} AS json`, state, project, limit)) {
+      yield rows.map((row) => row.json).join()
+    }
+  }
+
+  /** The rows of one of Scrapyd's three states, in the order of its pages. */
+  async *rows(state: 'pending' | 'running' | 'finished', limit: number): AsyncGenerator<JobRow, void, void> {
+    for await (const rows of this.#pages<JobRow>('jobs.*', state, null, limit)) yield* rows
+  }
+
+  async *#pages<Row>(
+    select: string,
+    state: 'pending' | 'running' | 'finished',
+    project: string | null,
+    limit: number,
+  ): AsyncGenerator<readonly Row[], void, void> {
+    const { where, key, descending } = LISTED[state]
     const direction = descending ? 'DESC' : 'ASC'
     const sql = (after: string) =>
-      `SELECT ${select} AS json, ${key} AS place, n FROM jobs
+      `SELECT ${select}, ${key} AS place, n FROM jobs
        WHERE ${where} AND (:project IS NULL OR project = :project) ${after}
        ORDER BY ${key} ${direction}, n ${direction} LIMIT :limit`
     const first = this.#db.prepare(sql(''))
     const rest = this.#db.prepare(sql(`AND (${key}, n) ${descending ? '<' : '>'} (:place, :n)`))
-    let last: { place: number; n: number } | null = null
+    let last: Place | null = null
     for (let left = limit; left > 0;) {
       const size = Math.min(PAGE, left)
       const rows = (
         last === null
           ? first.all({ project, limit: size })
           : rest.all({ project, limit: size, place: last.place, n: last.n })
-      ) as ListedRow[]
-      if (rows.length > 0) yield rows.map((row) => row.json).join()
+      ) as (Row & Place)[]
+      if (rows.length > 0) yield rows
       if (rows.length < size) return
       left -= rows.length
       last = rows.at(-1)!
@@ -194,11 +211,13 @@ export class JobLists {
   }
 }
 
-interface ListedRow {
-  readonly json: string
+/** Where a page ended. */
+interface Place {
   readonly place: number
   readonly n: number
 }
+
+type ListedRow = Place & { readonly json: string }
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,0 +1,33 @@
+import { open } from 'node:fs/promises'
+
+const TAIL = 65_536
+const RECORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]+\] (ERROR|CRITICAL): (.*)$/
+const ANY_RECORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]+\] [A-Z]+: /
+
+/**
+ * The last error of a Scrapy log as one line: the exception that ends its traceback, else the record's own text.
+ * null when there is none in the file's last 64 KiB or the file cannot be read (a reason is a help, never a must).
+ */
+export async function lastLoggedError(file: string): Promise<string | null> {
+  let text: string
+  try {
+    const handle = await open(file)
+    try {
+      const { size } = await handle.stat()
+      const buffer = Buffer.alloc(Math.min(size, TAIL))
+      await handle.read(buffer, 0, buffer.length, size - buffer.length)
+      text = buffer.toString('utf8')
+    } finally {
+      await handle.close()
+    }
+  } catch {
+    return null
+  }
+  const lines = text.split('\n')
+  const at = lines.findLastIndex((line) => RECORD.test(line))
+  if (at === -1) return null
+  const next = lines.findIndex((line, index) => index > at && ANY_RECORD.test(line))
+  const follow = lines.slice(at + 1, next === -1 ? undefined : next).filter((line) => line.trim() !== '')
+  const exception = follow.findLast((line) => /^[\w.]+(Error|Exception|Exit|Interrupt|Warning)?\b.*:?/.test(line))
+  return (exception ?? RECORD.exec(lines[at]!)?.[2] ?? '').trim().slice(0, 500) || null
+}

@@ -1,0 +1,420 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { RatePoint } from '../api/contract/values.ts'
+import { ScrapydServiceError } from '../errors.ts'
+import { jobPath } from '../files/job-path.ts'
+import type { Logger } from '../logger.ts'
+import type { EndRecord, Run, Runner, RunObserver, StartRecord, StatsSnapshot } from '../runner/run.ts'
+import { LOCAL_NODE, type JobRow, type JobStore, type NewJobRow } from '../storage/jobs.ts'
+import { lastLoggedError } from './last-error.ts'
+import type { Ledger } from './ledger.ts'
+import { outcomeOf } from './outcome.ts'
+import { countersOf, Rates, type LiveCounters } from './rates.ts'
+import { isLocalItemsDir, newToken, runFolder, runSpecOf, type JobFolders, type RunnableCode } from './run-spec.ts'
+
+/** Finds the code of a job at the moment of its start. Throws when it cannot be run; the message becomes the reason. */
+export type CodeFinder = (
+  project: string,
+  spider: string,
+  version: string | null,
+) => Promise<RunnableCode & { readonly version: string | null }>
+
+export interface LauncherParts {
+  readonly ledger: Ledger
+  readonly jobs: JobStore
+  readonly runner: Runner
+  readonly rates: Rates
+  readonly folders: JobFolders
+  readonly findCode: CodeFinder
+  readonly log: Logger
+  readonly nodeName: string
+  readonly maxProc: number
+  readonly cancelTimeoutMs: number
+  readonly runnerModule: string | null
+  readonly warm: 'on' | 'off' | 'auto'
+  /** A running job's counters changed. */
+  readonly onStats: (key: string, live: LiveCounters, point: RatePoint | null) => void
+}
+
+interface Slot {
+  readonly key: string
+  readonly project: string
+  run: Run | null
+  /** The spider was told to end by us; after this moment the tree is killed. */
+  killTimer: NodeJS.Timeout | null
+  signalled: boolean
+  ended: boolean
+}
+
+/**
+ * Runs jobs on this machine: holds the slots, starts runs, stores what they report, cancels them, adopts what an earlier
+ * daemon left. A slot is given back when, and only when, the end of its job is committed.
+ */
+export class Launcher {
+  readonly #parts: LauncherParts
+  readonly #slots = new Map<string, Slot>()
+  readonly #freed = new Set<() => void>()
+  #stopping = false
+
+  constructor(parts: LauncherParts) {
+    this.#parts = parts
+  }
+
+  get maxProc(): number {
+    return this.#parts.maxProc
+  }
+
+  get used(): number {
+    return this.#slots.size
+  }
+
+  get free(): number {
+    return this.#stopping ? 0 : Math.max(0, this.#parts.maxProc - this.#slots.size)
+  }
+
+  /** How many slots a project uses. */
+  runningOf(project: string): number {
+    let count = 0
+    for (const slot of this.#slots.values()) if (slot.project === project) count++
+    return count
+  }
+
+  /** Called whenever a slot becomes free. Returns the way to stop. */
+  onFree(listener: () => void): () => void {
+    this.#freed.add(listener)
+    return () => this.#freed.delete(listener)
+  }
+
+  /**
+   * Gives a pending (or just assigned) job a slot and starts it. The slot is taken before the first await, so that two
+   * callers in one turn cannot share the last one. Resolves to the row as `starting`, or null when the job is not to be
+   * started any more (cancelled meanwhile) or no slot is free.
+   */
+  launch(key: string, project: string): Promise<JobRow | null> {
+    return this.#takeSlot(key, project, (token) =>
+      this.#parts.ledger.change(
+        key,
+        (now) => now.state === 'pending' || now.state === 'assigned',
+        (now) => ({
+          state: 'starting',
+          attempt: now.attempt + 1,
+          token,
+          node_id: LOCAL_NODE,
+          node: this.#parts.nodeName,
+        }),
+      ),
+    )
+  }
+
+  /**
+   * Gives a job that is not in the ledger yet a slot, and adds and starts it in one transaction (a dispatch: this node
+   * never queues it). Resolves to null when no slot is free, the ledger has the key already,
+   * or `isRefused` (asked inside the transaction) says so.
+   */
+  launchNew(row: Omit<NewJobRow, 'state'>, isRefused: () => boolean): Promise<JobRow | null> {
+    return this.#takeSlot(row.key, row.project, (token) =>
+      this.#parts.ledger.add(
+        { ...row, state: 'starting', attempt: 1, token, node_id: LOCAL_NODE, node: this.#parts.nodeName },
+        isRefused,
+      ),
+    )
+  }
+
+  async #takeSlot(
+    key: string,
+    project: string,
+    commit: (token: string) => Promise<JobRow | null>,
+  ): Promise<JobRow | null> {
+    if (this.free === 0 || this.#slots.has(key)) return null
+    const slot: Slot = { key, project, run: null, killTimer: null, signalled: false, ended: false }
+    this.#slots.set(key, slot)
+    let row: JobRow | null
+    try {
+      row = await commit(newToken())
+    } catch (error) {
+      this.#giveBack(slot)
+      throw error
+    }
+    if (row === null) {
+      this.#giveBack(slot)
+      return null
+    }
+    void this.#start(slot, row)
+    return row
+  }
+
+  /** Starts the run of a job that is `starting`; whatever goes wrong becomes the job's end. */
+  async #start(slot: Slot, row: JobRow): Promise<void> {
+    try {
+      const code = await this.#parts.findCode(row.project, row.spider, row.requested_version)
+      const spec = runSpecOf(row, code, this.#parts.folders, this.#parts)
+      await this.#prepareFolders(row)
+      if (code.version !== null && code.version !== row.version) {
+        await this.#parts.ledger.change(
+          row.key,
+          (now) => now.state === 'starting',
+          () => ({ version: code.version }),
+        )
+      }
+      // A cancel that came while the job was being prepared: nothing was started yet.
+      if (this.#parts.jobs.get(row.key)?.cancel_requested_at !== null) {
+        await this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+        return
+      }
+      slot.run = this.#parts.runner.start(spec, this.#observer(slot))
+    } catch (error) {
+      if (!(error instanceof ScrapydServiceError)) this.#parts.log.error(`job ${row.key} could not be started`, error)
+      await this.#end(slot, row.key, unstartable(error instanceof Error ? error.message : String(error)))
+    }
+  }
+
+  async #prepareFolders(row: JobRow): Promise<void> {
+    const { logsDir, itemsDir, jobsDir } = this.#parts.folders
+    const roots = [logsDir, itemsDir !== null && isLocalItemsDir(itemsDir) ? itemsDir : null]
+    for (const root of roots) {
+      if (root === null) continue
+      await mkdir(dirname(jobPath(root, row.project, row.spider, `${row.id}.log`)), { recursive: true }).catch(
+        (error: unknown) => {
+          throw new ScrapydServiceError(`The folder for log or items cannot be written: ${(error as Error).message}`)
+        },
+      )
+    }
+    if (jobsDir !== null) await mkdir(jobsDir, { recursive: true })
+  }
+
+  #observer(slot: Slot): RunObserver {
+    return {
+      started: (record) => void this.#started(slot, record),
+      stats: (snapshot) => this.#stats(slot, snapshot),
+      ended: (record) => void this.#end(slot, slot.key, record),
+    }
+  }
+
+  async #started(slot: Slot, record: StartRecord): Promise<void> {
+    await this.#persist(() =>
+      this.#parts.ledger.change(
+        slot.key,
+        (now) => now.state === 'starting' || (now.state === 'running' && now.pid !== record.pid),
+        () => ({
+          state: 'running',
+          pid: record.pid,
+          started_at: record.startedAt,
+          runner: this.#parts.runnerModule === null ? record.mode : 'custom',
+          runner_note: record.modeNote,
+        }),
+      ),
+    )
+    const row = this.#parts.jobs.get(slot.key)
+    if (row?.cancel_requested_at != null && row.cancel_delivered === 0 && !slot.ended) await this.#deliver(slot, row)
+  }
+
+  #stats(slot: Slot, snapshot: StatsSnapshot): void {
+    if (slot.ended) return
+    const { live, point } = this.#parts.rates.add(slot.key, snapshot)
+    this.#parts.onStats(slot.key, live, point)
+  }
+
+  async #end(slot: Slot, key: string, record: EndRecord): Promise<void> {
+    if (slot.ended) return
+    slot.ended = true
+    if (slot.killTimer !== null) clearTimeout(slot.killTimer)
+    const row = this.#parts.jobs.get(key)
+    if (row !== null && row.state !== 'finished') {
+      const logFile = this.#logFile(row)
+      const { outcome, reason } = outcomeOf(record, {
+        cancelAsked: row.cancel_requested_at !== null,
+        cancelledBy: row.cancelled_by,
+        lastLoggedError: logFile === null ? null : await lastLoggedError(logFile),
+      })
+      const stats = record.stats ?? this.#parts.rates.stats(key)
+      const live = stats === null ? null : countersOf(stats)
+      const startedAt = row.started_at ?? record.startedAt
+      await this.#persist(() =>
+        this.#parts.ledger.finish(
+          key,
+          {
+            outcome,
+            reason,
+            // A clock that was set back must not make a job end before it began.
+            ended_at: Math.max(record.endedAt, startedAt ?? row.created_at),
+            started_at: startedAt,
+            pid: row.pid ?? record.pid,
+            exit_code: record.exitCode,
+            signal: record.signal,
+            finish_reason: record.finishReason,
+            pages: live?.pages ?? null,
+            items: live?.items ?? null,
+            errors: live?.errors ?? null,
+            cpu_seconds: record.cpuSeconds,
+            max_rss_bytes: record.maxRssBytes,
+            output_tail: record.outputTail,
+          },
+          stats,
+        ),
+      )
+    }
+    this.#parts.rates.forget(key)
+    this.#giveBack(slot)
+    if (row !== null) {
+      await this.#parts.runner
+        .discard(runFolder(this.#parts.folders, row), record.outputTail !== null)
+        .catch((error: unknown) => this.#parts.log.warn(`run folder of ${key} could not be removed`, error))
+    }
+  }
+
+  #logFile(row: JobRow): string | null {
+    try {
+      return jobPath(this.#parts.folders.logsDir, row.project, row.spider, `${row.id}.log`)
+    } catch {
+      // A name that leaves its folder never had a log.
+      return null
+    }
+  }
+
+  /** A full disk must not lose what a run reported: tried again until it is stored (or the daemon stops). */
+  async #persist<T>(store: () => Promise<T>): Promise<T | null> {
+    for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
+      try {
+        return await store()
+      } catch (error) {
+        if (this.#stopping) return null
+        this.#parts.log.error('the state of a job could not be stored; trying again', error)
+        await new Promise((resolve) => {
+          setTimeout(resolve, wait).unref()
+        })
+      }
+    }
+  }
+
+  #giveBack(slot: Slot): void {
+    if (this.#slots.get(slot.key) !== slot) return
+    this.#slots.delete(slot.key)
+    for (const listener of this.#freed) listener()
+  }
+
+  /** Passes a stored cancel on to the spider, if it runs here. */
+  async cancel(key: string): Promise<void> {
+    const slot = this.#slots.get(key)
+    const row = this.#parts.jobs.get(key)
+    if (slot === undefined || row === null || slot.ended || row.state !== 'running') return
+    await this.#deliver(slot, row)
+  }
+
+  /** INT (or what was asked for) to the spider's process, once; after `cancel_timeout` KILL to the whole tree. */
+  async #deliver(slot: Slot, row: JobRow): Promise<void> {
+    if (slot.run === null) return
+    const run = slot.run
+    const signal = (row.cancel_signal ?? 'SIGINT') as NodeJS.Signals
+    if (signal === 'SIGKILL') {
+      await run.kill()
+      return
+    }
+    // A second INT would make Scrapy drop its feeds; another signal that the operator asks for is passed on.
+    if (!slot.signalled || signal !== 'SIGINT') {
+      slot.signalled = true
+      if (row.cancel_delivered === 0 || signal !== 'SIGINT') await run.signal(signal)
+      await this.#persist(() =>
+        this.#parts.ledger.change(
+          row.key,
+          (now) => now.state === 'running' && now.cancel_delivered === 0,
+          () => ({ cancel_delivered: 1 }),
+        ),
+      )
+    }
+    if (slot.killTimer === null && !slot.ended) {
+      slot.killTimer = setTimeout(() => {
+        this.#parts.log.warn(
+          `job ${row.key} (${row.project}/${row.spider}) did not close in time after the cancel; killing it`,
+        )
+        void run.kill()
+      }, this.#parts.cancelTimeoutMs)
+      slot.killTimer.unref()
+    }
+  }
+
+  /** Takes over what an earlier daemon left: running spiders stay running, ended ones get their real end. */
+  async adopt(): Promise<void> {
+    const rows = this.#parts.jobs.unfinishedOf(LOCAL_NODE)
+    await Promise.all(rows.map((row) => this.#adoptOne(row)))
+  }
+
+  async #adoptOne(row: JobRow): Promise<void> {
+    const slot: Slot = {
+      key: row.key,
+      project: row.project,
+      run: null,
+      killTimer: null,
+      signalled: row.cancel_delivered === 1,
+      ended: false,
+    }
+    this.#slots.set(row.key, slot)
+    try {
+      const spec = {
+        key: row.key,
+        attempt: row.attempt,
+        token: row.token ?? '',
+        runDir: runFolder(this.#parts.folders, row),
+      }
+      const adoption = await this.#parts.runner.adopt(spec, this.#observer(slot))
+      switch (adoption.found) {
+        case 'running':
+          slot.run = adoption.run
+          this.#parts.log.info(`job ${row.key} (${row.project}/${row.spider}) goes on running; adopted`)
+          if (row.cancel_requested_at !== null && !slot.ended) await this.#deliver(slot, row)
+          return
+        case 'ended':
+          await this.#end(slot, row.key, adoption.record)
+          return
+        case 'unclaimed':
+          if (row.cancel_requested_at === null) await this.#start(slot, row)
+          else await this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+      }
+    } catch (error) {
+      this.#parts.log.error(`job ${row.key} could not be adopted`, error)
+      await this.#end(
+        slot,
+        row.key,
+        unstartable(`Could not be taken over after a restart: ${(error as Error).message}`),
+      )
+    }
+  }
+
+  /** Waits until no slot is used (`--drain`). */
+  async drained(): Promise<void> {
+    while (this.#slots.size > 0) {
+      await new Promise<void>((resolve) => {
+        const off = this.onFree(() => {
+          off()
+          resolve()
+        })
+      })
+    }
+  }
+
+  /** Takes nothing new; spiders run on and are adopted by the next daemon. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const slot of this.#slots.values()) {
+      if (slot.killTimer !== null) clearTimeout(slot.killTimer)
+      slot.run?.release()
+    }
+    await this.#parts.runner.stop()
+  }
+}
+
+function unstartable(reason: string): EndRecord {
+  return {
+    seen: 'unstartable',
+    exitCode: null,
+    signal: null,
+    startedAt: null,
+    endedAt: Date.now(),
+    pid: null,
+    cpuSeconds: null,
+    maxRssBytes: null,
+    finishReason: null,
+    stats: null,
+    reason,
+    outputTail: null,
+  }
+}

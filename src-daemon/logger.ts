@@ -1,0 +1,28 @@
+/** Where a part writes what an operator should know. Lines go to stderr; the composition root makes the one logger. */
+export interface Logger {
+  info(message: string): void
+  warn(message: string, cause?: unknown): void
+  error(message: string, cause?: unknown): void
+  /** Only with `debug = on`. */
+  debug(message: string): void
+}
+
+/** One line per message: time (UTC), level, text; causes as their message, with the stack only when `debug`. */
+export function createLogger(write: (line: string) => void, debug: boolean): Logger {
+  const line = (level: string, message: string, cause?: unknown) => {
+    write(`${new Date().toISOString()} ${level} ${message}${cause === undefined ? '' : `: ${textOf(cause, debug)}`}\n`)
+  }
+  return {
+    info: (message) => line('INFO', message),
+    warn: (message, cause) => line('WARNING', message, cause),
+    error: (message, cause) => line('ERROR', message, cause),
+    debug: (message) => {
+      if (debug) line('DEBUG', message)
+    },
+  }
+}
+
+function textOf(cause: unknown, debug: boolean): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return debug ? (cause.stack ?? cause.message) : cause.message
+}
