@@ -85,7 +85,10 @@ export function parseIni(text: string, path: string, dialect: IniDialect): IniFi
     if (header !== null) {
       section = header
       const first = seen.get(header)
-      if (first !== undefined) report(line, `[${header}]`, `this section is already in line ${first}; join the two`)
+      // ConfigParser lets [DEFAULT] alone appear again.
+      const mayRepeat = dialect === 'configparser' && header === 'DEFAULT'
+      if (first !== undefined && !mayRepeat)
+        report(line, `[${header}]`, `this section is already in line ${first}; join the two`)
       else seen.set(header, line)
       sections.push({ name: header, line })
       return

@@ -362,8 +362,6 @@ export const SECTIONS = [
   { name: 'slave-services', doc: 'The same, for a slave.' },
 ] as const
 
-export type SectionName = (typeof SECTIONS)[number]['name']
-
 /** What a value must look like, for error messages and documentation. */
 export function describeType(type: OptionType): string {
   switch (type.kind) {

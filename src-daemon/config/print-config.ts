@@ -21,7 +21,9 @@ export function printConfig({ config, origins, values, files }: LoadedConfig): s
       .filter((option) => option.section === name && option.type.kind !== 'ignored')
       .map((option) => {
         const key = optionKey(option)
-        const text = formatValue(option.type, values[key])
+        // Nothing, not the default: this daemon listens on its Unix socket alone.
+        const isOff = key === 'scrapyd.bind_address' && !config.scrapyd.listensOnTcp
+        const text = isOff ? '' : formatValue(option.type, values[key])
         // A JSON list is read as it is; quotes would make one text of it.
         return line(option.name, option.type.kind === 'slave-hosts' ? text : quoteIfNeeded(text), from(key))
       }),

@@ -52,6 +52,13 @@ describe('printConfig', () => {
     expect(folder.load({ configFile }).config).toEqual(first.config)
   })
 
+  it('shows that there is no address where the Unix socket is the only door', () => {
+    const first = folder.loadText('[scrapyd]\nbind_address =\nunix_socket_path = web.socket\n')
+    expect(lineOf(printConfig(first), 'bind_address')).toMatch(/^bind_address = +# .*scrapyd_service\.conf:2$/)
+    const configFile = folder.write('elsewhere/printed.conf', printConfig(first))
+    expect(folder.load({ configFile }).config).toEqual(first.config)
+  })
+
   it('masks passwords, and refuses the mask when it is loaded', () => {
     const text = printConfig(
       folder.loadText(
