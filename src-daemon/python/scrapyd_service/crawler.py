@@ -1,0 +1,88 @@
+"""Runs one spider by Scrapy's own `crawl` command. Branches by what Scrapy has, never by its version."""
+
+import argparse
+import gc
+import inspect
+import sys
+from importlib import import_module
+
+import scrapy.crawler
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from scrapy.utils.project import get_project_settings
+
+from scrapyd_service.loader import only_module
+from scrapyd_service.watch import CrawlWatch
+
+ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+
+
+def crawl(seat):
+    """Returns the exit code that `scrapy crawl` would have."""
+    watch = CrawlWatch(seat)
+    try:
+        return _crawl(seat.job, watch)
+    finally:
+        # Twisted reports errors that nobody handled when the garbage is collected: before the last record.
+        gc.collect()
+        watch.finish()
+
+
+def _crawl(job, watch):
+    settings = get_project_settings()
+    command = _crawl_command(settings)
+    settings.setdict(command.default_settings, priority="command")
+    command.settings = settings
+    parser = argparse.ArgumentParser(prog="scrapy crawl", conflict_handler="resolve")
+    command.add_options(parser)
+    arguments = [job["spider"]]
+    options, _ = parser.parse_known_args([] if job["spider"].startswith("-") else arguments)
+    # Past the parser, which would take a value with a leading dash for an option.
+    options.set = [f"{name}={value}" for name, value in job["settings"].items()]
+    options.spargs = [f"{name}={value}" for name, value in {**job["args"], "_job": job["jobId"]}.items()]
+    try:
+        command.process_options(arguments, options)
+        with only_module(settings, job["spider"], job["spiderModule"]):
+            process = _process_class(settings)(settings)
+        create_crawler = process.create_crawler
+
+        def create_watched_crawler(*args, **kwargs):
+            crawler = create_crawler(*args, **kwargs)
+            watch.attach(crawler)
+            return crawler
+
+        process.create_crawler = create_watched_crawler
+        command.crawler_process = process
+        command.run(arguments, options)
+    except UsageError as error:
+        sys.stderr.write(f"scrapy crawl: {error}\n")
+        return 2
+    return command.exitcode
+
+
+def _crawl_command(settings):
+    """The project's own `crawl` (COMMANDS_MODULE) where it has one, else Scrapy's."""
+    commands = settings["COMMANDS_MODULE"]
+    if commands:
+        name = f"{commands}.crawl"
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+        else:
+            for entry in vars(module).values():
+                if inspect.isclass(entry) and issubclass(entry, ScrapyCommand) and entry.__module__ == name:
+                    return entry()
+    return import_module("scrapy.commands.crawl").Command()
+
+
+def _process_class(settings):
+    """As `scrapy.cmdline` chooses in the versions that have a choice."""
+    asynchronous = getattr(scrapy.crawler, "AsyncCrawlerProcess", None)
+    if asynchronous is None or not hasattr(import_module("scrapy.cmdline"), "AsyncCrawlerProcess"):
+        return scrapy.crawler.CrawlerProcess
+    wants_asyncio = settings["TWISTED_REACTOR"] == ASYNCIO_REACTOR and not settings.getbool("FORCE_CRAWLER_PROCESS")
+    if wants_asyncio or not settings.getbool("TWISTED_REACTOR_ENABLED", True):
+        return asynchronous
+    return scrapy.crawler.CrawlerProcess

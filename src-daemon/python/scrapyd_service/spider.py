@@ -1,0 +1,49 @@
+"""The spider's process, from the gate to its exit code. The same for cold and warm starts."""
+
+import os
+import sys
+
+
+def run(seat):
+    """Runs the spider (or the project's own runner) and returns the exit code."""
+    job = seat.job
+    if job["runnerModule"] is None:
+        # While the supervisor puts the start on record. Nothing of the project is imported by this.
+        from scrapyd_service import crawler  # noqa: F401
+    seat.enter()
+    os.chdir(job["projectDir"])
+    sys.path.insert(0, job["projectDir"])
+    _make_output_safe()
+    if job["runnerModule"] is not None:
+        return _run_module(job)
+    return _run_spider(seat)
+
+
+def _run_spider(seat):
+    from scrapyd_service.crawler import crawl
+
+    sys.argv = ["scrapy", "crawl", seat.job["spider"]]
+    return crawl(seat)
+
+
+def _run_module(job):
+    """As `python -m NAME crawl SPIDER …`, in this very process, so that the arguments need not fit into a command line."""
+    from runpy import run_module
+
+    sys.argv = [job["runnerModule"], "crawl", job["spider"]]
+    for name, value in job["settings"].items():
+        sys.argv += ["-s", f"{name}={value}"]
+    for name, value in {**job["args"], "_job": job["jobId"]}.items():
+        sys.argv += ["-a", f"{name}={value}"]
+    run_module(job["runnerModule"], run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _make_output_safe():
+    """What a spider prints goes to a file: as UTF-8 whatever the locale, at once, and never as an error."""
+    encoding = None if os.environ.get("PYTHONIOENCODING") else "utf-8"
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.reconfigure(encoding=encoding, errors="backslashreplace", line_buffering=True)
+        except (AttributeError, ValueError, OSError):
+            pass

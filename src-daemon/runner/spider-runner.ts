@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { AliveFifo } from './alive-fifo.ts'
+import { bootId } from './boot-id.ts'
+import { coldStart, type Launch } from './cold-start.ts'
+import { endRecord, FollowedRun, type RunnerLog } from './followed-run.ts'
+import { jobVariables, projectEnvironment } from './job-environment.ts'
+import { killTree } from './kill-tree.ts'
+import { discardRunFolder, RunFolder, type StoredStart } from './run-folder.ts'
+import type { Adoption, Run, Runner, RunObserver, RunSpec } from './run.ts'
+
+/** What spider and supervisor print is cut to its last half once it is over this size. */
+const OUTPUT_LIMIT = 8 * 1024 * 1024
+
+/** What a runner needs of its daemon. */
+export interface SpiderRunnerOptions {
+  /** The daemon's environment; what concerns the daemon alone is not passed on. */
+  readonly environment: NodeJS.ProcessEnv
+  readonly log: RunnerLog
+  /** Bytes; 8 MiB unless told. */
+  readonly outputLimit?: number
+}
+
+/** Starts spiders as processes that survive this daemon, and finds them again. */
+export class SpiderRunner implements Runner {
+  readonly #environment: NodeJS.ProcessEnv
+  readonly #log: RunnerLog
+  readonly #outputLimit: number
+  readonly #runs = new Set<FollowedRun>()
+
+  constructor(options: SpiderRunnerOptions) {
+    this.#environment = options.environment
+    this.#log = options.log
+    this.#outputLimit = options.outputLimit ?? OUTPUT_LIMIT
+  }
+
+  start(spec: RunSpec, observer: RunObserver): Run {
+    const folder = new RunFolder(spec.runDir, spec.token)
+    const run = this.#track(folder, spec.token, observer)
+    void this.#launch(spec, folder, run)
+    return run
+  }
+
+  async adopt(spec: Pick<RunSpec, 'key' | 'attempt' | 'token' | 'runDir'>, observer: RunObserver): Promise<Adoption> {
+    const folder = new RunFolder(spec.runDir, spec.token)
+    if (folder.readExit() !== null) return { found: 'ended', record: endRecord(folder, folder.readStart()) }
+    if (!folder.isClaimed()) return { found: 'unclaimed' }
+    const start = await startOf(folder)
+    if (start === null) {
+      // Whoever claimed it died before it let the spider begin.
+      await folder.dropClaim()
+      return { found: 'unclaimed' }
+    }
+    if (start.bootId !== bootId()) return { found: 'ended', record: endRecord(folder, start) }
+    if (!AliveFifo.isHeld(folder.alivePath)) {
+      // The exit record may have come since.
+      if (folder.readExit() === null) await killTree(spec.token, [], null)
+      return { found: 'ended', record: endRecord(folder, start) }
+    }
+    const run = this.#track(folder, spec.token, observer)
+    // The caller gets the handle before the first event.
+    setImmediate(() => run.begin(start))
+    return { found: 'running', run }
+  }
+
+  discard(runDir: string, keepOutput: boolean): Promise<void> {
+    return discardRunFolder(runDir, keepOutput)
+  }
+
+  async stop(): Promise<void> {
+    for (const run of this.#runs) run.release()
+  }
+
+  #track(folder: RunFolder, token: string, observer: RunObserver): FollowedRun {
+    const run = new FollowedRun(folder, token, observer, this.#log)
+    this.#runs.add(run)
+    void run.over.then(() => this.#runs.delete(run))
+    return run
+  }
+
+  async #launch(spec: RunSpec, folder: RunFolder, run: FollowedRun): Promise<void> {
+    try {
+      const launch = await this.#startCold(spec, folder, null)
+      if (launch.became === 'unstartable') return run.fail(launch.reason)
+      const start = await startOf(folder)
+      if (start === null) return run.fail('the process that had claimed the run ended before the spider was started')
+      run.begin(start)
+    } catch (error) {
+      run.fail(`the run could not be started: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  async #startCold(spec: RunSpec, folder: RunFolder, modeNote: string | null): Promise<Launch> {
+    const variables = jobVariables(spec)
+    folder.prepare({
+      key: spec.key,
+      attempt: spec.attempt,
+      token: spec.token,
+      jobId: spec.jobId,
+      spider: spec.spider,
+      projectDir: spec.projectDir,
+      spiderModule: spec.spiderModule,
+      args: spec.args,
+      settings: spec.settings,
+      runnerModule: spec.runnerModule,
+      variables,
+      bootId: bootId(),
+      outputLimit: this.#outputLimit,
+      modeNote,
+    })
+    return coldStart({
+      python: spec.python,
+      folder,
+      projectDir: spec.projectDir,
+      environment: {
+        ...projectEnvironment(this.#environment, spec.project, spec.settingsModule),
+        ...variables,
+      },
+    })
+  }
+}
+
+/** The start record of a claimed run, waited for while its claimer lives; it takes milliseconds. */
+async function startOf(folder: RunFolder): Promise<StoredStart | null> {
+  for (;;) {
+    const isHeld = AliveFifo.isHeld(folder.alivePath)
+    const start = folder.readStart()
+    if (start !== null || !isHeld) return start
+    await delay(20)
+  }
+}

@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Adoption, RunSpec } from '../../../src-daemon/runner/run.ts'
+import { plainPython } from '../../helpers/python.ts'
+import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../../helpers/runs.ts'
+
+const python = plainPython()
+const projectDir = join(import.meta.dirname, 'fixtures/plain')
+const runner = quietRunner()
+
+let folder: string
+let target: string
+
+beforeEach(() => {
+  folder = temporaryFolder()
+  target = join(folder, 'target')
+})
+
+function order(spider: string, args: Record<string, string> = {}): RunSpec {
+  const runDir = join(folder, 'run')
+  return runSpec({ python, projectDir, spider, runDir, runnerModule: 'plain_runner', args: { target, ...args } })
+}
+
+/** Another daemon gets the order and is killed, as soon as it has said `word`. */
+async function startedByDeadDaemon(spec: RunSpec, word: 'ordered' | 'started'): Promise<void> {
+  const script = join(import.meta.dirname, 'fixtures/start-run.ts')
+  const daemon = spawn(process.execPath, [script, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  for await (const line of createInterface({ input: daemon.stdout })) {
+    if (line === word) break
+  }
+  daemon.kill('SIGKILL')
+  await once(daemon, 'exit')
+}
+
+async function adopt(spec: RunSpec) {
+  const observed = new ObservedRun()
+  const adoption = await runner.adopt(spec, observed)
+  return { observed, adoption }
+}
+
+function runOf(adoption: Adoption) {
+  if (adoption.found !== 'running') throw new Error(`the run was found ${adoption.found}`)
+  return adoption.run
+}
+
+function recordOf(adoption: Adoption) {
+  if (adoption.found !== 'ended') throw new Error(`the run was found ${adoption.found}`)
+  return adoption.record
+}
+
+/** Rewrites a record of the run's folder. */
+function change(spec: RunSpec, file: string, values: object): void {
+  const path = join(spec.runDir, file)
+  const record = JSON.parse(readFileSync(path, 'utf8')) as object
+  writeFileSync(path, JSON.stringify({ ...record, ...values }))
+}
+
+describe('a run that never began', () => {
+  it('is unclaimed when there is no folder', async () => {
+    expect((await adopt(order('count'))).adoption).toEqual({ found: 'unclaimed' })
+  })
+
+  it('is unclaimed, and can be started, when its claimer died before the spider began', async () => {
+    const spec = order('count')
+    mkdirSync(spec.runDir)
+    writeFileSync(join(spec.runDir, 'claim'), '')
+    expect((await adopt(spec)).adoption).toEqual({ found: 'unclaimed' })
+    const observed = new ObservedRun()
+    runner.start(spec, observed)
+    expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0 })
+    expect(readFileSync(target, 'utf8')).toBe('ran\n')
+  })
+
+  it('runs once, whether the child of the dead daemon or the new one claims it', async () => {
+    const spec = order('count')
+    await startedByDeadDaemon(spec, 'ordered')
+    const { adoption, observed } = await adopt(spec)
+    if (adoption.found === 'unclaimed') runner.start(spec, observed)
+    const record = adoption.found === 'ended' ? adoption.record : await observed.end
+    expect(record).toMatchObject({ seen: 'exit', exitCode: 0 })
+    expect(readFileSync(target, 'utf8')).toBe('ran\n')
+  })
+})
+
+describe('a run that lives on', () => {
+  it('is found running, can be told to stop, and ends with its exit code', async () => {
+    const spec = order('wait')
+    await startedByDeadDaemon(spec, 'started')
+    await linesOf(target, 1)
+    const { adoption, observed } = await adopt(spec)
+    const run = runOf(adoption)
+    expect(observed.events).toEqual([])
+    const { pid, mode } = await observed.start
+    expect(isAlive(pid)).toBe(true)
+    expect(mode).toBe('cold')
+    expect(await run.signal('SIGINT')).toBe(true)
+    expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0, pid })
+    expect(observed.events).toEqual(['started', 'ended'])
+  })
+
+  it('can be killed with all that it started', async () => {
+    const spec = order('tree', { stay: 'yes' })
+    await startedByDeadDaemon(spec, 'started')
+    const pids = (await linesOf(target, 5)).map(Number)
+    const { adoption, observed } = await adopt(spec)
+    await runOf(adoption).kill()
+    expect(await observed.end).toMatchObject({ seen: 'exit', signal: 'SIGKILL' })
+    await Promise.all(pids.map(waitForEnd))
+  })
+
+  it('prints on, although the daemon that started it is dead', async () => {
+    const spec = order('print', { lines: '50' })
+    await startedByDeadDaemon(spec, 'started')
+    const { adoption, observed } = await adopt(spec)
+    runOf(adoption)
+    expect(await observed.end).toMatchObject({ exitCode: 0 })
+    expect(readFileSync(join(spec.runDir, 'output'), 'utf8')).toMatch(/the last line\n$/)
+  })
+
+  it('is released by stop() and goes on', async () => {
+    const spec = order('wait')
+    const first = quietRunner()
+    const before = new ObservedRun()
+    first.start(spec, before)
+    const { pid } = await before.start
+    await first.stop()
+    const { adoption, observed } = await adopt(spec)
+    expect(isAlive(pid)).toBe(true)
+    await runOf(adoption).kill()
+    await observed.end
+    expect(before.events).toEqual(['started'])
+  })
+})
+
+describe('a run that has ended meanwhile', () => {
+  it('has its real exit code and times', async () => {
+    const spec = order('exit', { code: '3' })
+    await startedByDeadDaemon(spec, 'started')
+    await vi.waitUntil(() => existsSync(join(spec.runDir, 'exit.json')), { timeout: 10_000 })
+    const { adoption } = await adopt(spec)
+    const record = recordOf(adoption)
+    expect(record).toMatchObject({ seen: 'exit', exitCode: 3, outputTail: 'printed by the spider' })
+    expect(record.endedAt).toBeGreaterThanOrEqual(record.startedAt as number)
+    expect(record.pid).toBeGreaterThan(0)
+  })
+
+  it('is gone when spider and supervisor were killed', async () => {
+    const spec = order('wait')
+    await startedByDeadDaemon(spec, 'started')
+    await linesOf(target, 1)
+    const { pid, supervisorPid } = JSON.parse(readFileSync(join(spec.runDir, 'start.json'), 'utf8')) as {
+      pid: number
+      supervisorPid: number
+    }
+    process.kill(supervisorPid, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
+    await waitForEnd(pid)
+    const record = recordOf((await adopt(spec)).adoption)
+    expect(record).toMatchObject({ seen: 'gone', exitCode: null, signal: null, pid })
+  })
+
+  it('was rebooted under when its boot was another one', async () => {
+    const spec = order('wait')
+    const before = new ObservedRun()
+    const run = runner.start(spec, before)
+    await before.start
+    run.release()
+    change(spec, 'start.json', { bootId: 'another boot' })
+    expect(recordOf((await adopt(spec)).adoption)).toMatchObject({ seen: 'rebooted', exitCode: null })
+    change(spec, 'start.json', { bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() })
+    const again = await adopt(spec)
+    await runOf(again.adoption).kill()
+  })
+
+  it('knows from the spider itself how it ended, when the supervisor was killed', async () => {
+    const spec = order('wait')
+    const before = new ObservedRun()
+    runner.start(spec, before)
+    await linesOf(target, 1)
+    const { pid, supervisorPid } = await before.start
+    const spider = { token: spec.token, at: 1_700_000_000_000, finishReason: 'finished', stats: { a: 1 }, ended: true }
+    writeFileSync(join(spec.runDir, 'spider.json'), JSON.stringify(spider))
+    process.kill(supervisorPid, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
+    const expected = { seen: 'self', finishReason: 'finished', stats: { a: 1 }, endedAt: 1_700_000_000_000 }
+    expect(await before.end).toMatchObject(expected)
+    expect(recordOf((await adopt(spec)).adoption)).toMatchObject(expected)
+  })
+
+  it('takes no record of another attempt for its own', async () => {
+    const spec = order('exit', { code: '0' })
+    const before = new ObservedRun()
+    runner.start(spec, before)
+    await before.end
+    change(spec, 'exit.json', { token: 'of another attempt' })
+    expect(recordOf((await adopt(spec)).adoption).seen).toBe('gone')
+  })
+
+  it('is not misled by records that a crash has cut off', async () => {
+    const spec = order('exit', { code: '0' })
+    const before = new ObservedRun()
+    runner.start(spec, before)
+    await before.end
+    writeFileSync(join(spec.runDir, 'exit.json'), '')
+    writeFileSync(join(spec.runDir, 'spider.json'), '{"tok')
+    expect(recordOf((await adopt(spec)).adoption).seen).toBe('gone')
+  })
+})
