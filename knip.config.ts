@@ -31,6 +31,7 @@ const config: KnipConfig = {
     '.': {
       entry: [
         'scripts/tasks/*.ts',
+        'scripts/sum-up.mjs',
         'scripts/bench/*.ts',
         ...(hasDesktop ? ['src-main/{main,preload}.ts'] : []),
         ...(hasConsole ? ['src-renderer/main.ts'] : []),
