@@ -125,6 +125,12 @@ export class NodeUnreachableError extends ScrapydServiceError {
   override readonly status: number = 502
 }
 
+/** Name and password are missing or wrong: here as the server says it, or as another daemon answered. */
+export class UnauthorizedError extends ScrapydServiceError {
+  override readonly code = 'unauthorized'
+  override readonly status = 401
+}
+
 /** The database or a folder cannot be read or written (full disk, permissions, corruption). */
 export class StorageError extends ScrapydServiceError {
   override readonly code: string = 'storage-failed'

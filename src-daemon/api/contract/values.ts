@@ -1,46 +1,43 @@
-import { z } from "zod";
+import { z } from 'zod'
 
 /**
  * The values that travel between daemons, desktop and console. Each schema is defined once here; every type in the
  * system is inferred from it. JSON names are snake_case as in Scrapyd; times are ISO 8601 UTC with milliseconds.
  */
 
-export const isoTime = z.iso.datetime({ offset: true });
+export const isoTime = z.iso.datetime({ offset: true })
 
 /** Names of projects and spiders become folder names: one safe path component. */
 export function isSafeName(name: string): boolean {
   return (
     name.length > 0 &&
-    Buffer.byteLength(name) <= 200 &&
-    name !== "." &&
-    name !== ".." &&
+    new TextEncoder().encode(name).length <= 200 &&
+    name !== '.' &&
+    name !== '..' &&
     // oxlint-disable-next-line no-control-regex -- control characters are exactly what is refused
     !/[/\\\u0000-\u001f\u007f]/.test(name)
-  );
+  )
 }
 
 /** Job ids become file names: 1 to 200 of `A-Z a-z 0-9 . _ -`, not beginning with a dot. Source: HTTP_API.md. */
-export const JOB_ID_PATTERN = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/;
+export const JOB_ID_PATTERN = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/
 
-export const projectName = z.string().refine(isSafeName, "is not usable as a folder name");
-export const spiderName = z.string().min(1).max(200);
+export const projectName = z.string().refine(isSafeName, 'is not usable as a folder name')
+export const spiderName = z.string().min(1).max(200)
 export const jobId = z
   .string()
-  .regex(
-    JOB_ID_PATTERN,
-    "must be 1 to 200 characters out of A-Z a-z 0-9 . _ -, not beginning with a dot",
-  );
-export const jobKey = z.string().regex(/^[0-9a-z]{20,40}$/);
+  .regex(JOB_ID_PATTERN, 'must be 1 to 200 characters out of A-Z a-z 0-9 . _ -, not beginning with a dot')
+export const jobKey = z.string().regex(/^[0-9a-z]{20,40}$/)
 
-export const JOB_STATES = ["pending", "assigned", "starting", "running", "finished"] as const;
-export const jobState = z.enum(JOB_STATES);
-export type JobState = z.infer<typeof jobState>;
+export const JOB_STATES = ['pending', 'assigned', 'starting', 'running', 'finished'] as const
+export const jobState = z.enum(JOB_STATES)
+export type JobState = z.infer<typeof jobState>
 
-export const OUTCOMES = ["finished", "failed", "cancelled", "lost"] as const;
-export const jobOutcome = z.enum(OUTCOMES);
-export type JobOutcome = z.infer<typeof jobOutcome>;
+export const OUTCOMES = ['finished', 'failed', 'cancelled', 'lost'] as const
+export const jobOutcome = z.enum(OUTCOMES)
+export type JobOutcome = z.infer<typeof jobOutcome>
 
-const stringMap = z.record(z.string(), z.string());
+const stringMap = z.record(z.string(), z.string())
 
 /** One job (one run, where an id was used again) as every list and event shows it. */
 export const job = z.object({
@@ -78,7 +75,7 @@ export const job = z.object({
   cancel_requested_at: isoTime.nullable(),
   attempt: z.int(),
   /** How the spider's process was made; null before it exists. */
-  runner: z.enum(["cold", "warm", "custom"]).nullable(),
+  runner: z.enum(['cold', 'warm', 'custom']).nullable(),
   runner_note: z.string().nullable(),
   /** Scrapy's response_received_count, item_scraped_count, log_count/ERROR; live while the job runs. */
   pages: z.int().nullable(),
@@ -86,8 +83,8 @@ export const job = z.object({
   errors: z.int().nullable(),
   cpu_seconds: z.number().nullable(),
   max_rss_bytes: z.int().nullable(),
-});
-export type Job = z.infer<typeof job>;
+})
+export type Job = z.infer<typeof job>
 
 /** What a spider usually needs: medians over its last (at most 20) finished runs. */
 export const usual = z.object({
@@ -95,8 +92,8 @@ export const usual = z.object({
   duration_seconds: z.number(),
   pages: z.number().nullable(),
   items: z.number().nullable(),
-});
-export type Usual = z.infer<typeof usual>;
+})
+export type Usual = z.infer<typeof usual>
 
 /** A point of a running job's short history; rates are per minute since the point before. */
 export const ratePoint = z.object({
@@ -104,8 +101,8 @@ export const ratePoint = z.object({
   pages: z.number(),
   items: z.number(),
   errors: z.number(),
-});
-export type RatePoint = z.infer<typeof ratePoint>;
+})
+export type RatePoint = z.infer<typeof ratePoint>
 
 export const jobDetail = job.extend({
   stats: z.record(z.string(), z.unknown()).nullable(),
@@ -117,11 +114,11 @@ export const jobDetail = job.extend({
   items_url: z.string().nullable(),
   /** The end of stdout/stderr, at most 2 000 characters; null when nothing was printed. */
   output_tail: z.string().nullable(),
-});
-export type JobDetail = z.infer<typeof jobDetail>;
+})
+export type JobDetail = z.infer<typeof jobDetail>
 
-export const NODE_STATES = ["online", "offline", "unknown"] as const;
-export const nodeState = z.enum(NODE_STATES);
+export const NODE_STATES = ['online', 'offline', 'unknown'] as const
+export const nodeState = z.enum(NODE_STATES)
 
 /** State of one project's code on one node. */
 export const projectCode = z.object({
@@ -141,13 +138,13 @@ export const projectCode = z.object({
   spiders: z.int().nullable(),
   /** What is wrong with the project here (folder missing, settings broken), else null. */
   error: z.string().nullable(),
-});
-export type ProjectCode = z.infer<typeof projectCode>;
+})
+export type ProjectCode = z.infer<typeof projectCode>
 
 /** `GET /api/node`: what a daemon says of itself. */
 export const nodeSelf = z.object({
   node_name: z.string(),
-  identity: z.enum(["master", "slave"]),
+  identity: z.enum(['master', 'slave']),
   cluster_name: z.string(),
   version: z.string(),
   /** Id of this life of the database: the event feed's name. */
@@ -177,8 +174,8 @@ export const nodeSelf = z.object({
   /** The master this slave belongs to. */
   owner: z.object({ instance: z.string(), node_name: z.string() }).nullable(),
   projects: z.array(projectCode),
-});
-export type NodeSelf = z.infer<typeof nodeSelf>;
+})
+export type NodeSelf = z.infer<typeof nodeSelf>
 
 /** A node as the master sees it. The master's own node has `id: "local"`. */
 export const node = z.object({
@@ -186,7 +183,7 @@ export const node = z.object({
   /** The name the node gives itself; the host until it was seen. */
   name: z.string(),
   url: z.string().nullable(),
-  identity: z.enum(["master", "slave", "scrapyd"]),
+  identity: z.enum(['master', 'slave', 'scrapyd']),
   state: nodeState,
   since: isoTime,
   last_seen: isoTime.nullable(),
@@ -208,16 +205,16 @@ export const node = z.object({
   projects: z.array(projectCode),
   /** Changes that wait for the node to come back (addproject, delproject, cancel). */
   waiting: z.array(z.string()),
-});
-export type Node = z.infer<typeof node>;
+})
+export type Node = z.infer<typeof node>
 
 export const nodeDetail = node.extend({
   /** One point per ping, last 15 minutes; null latency = no answer. */
   latency: z.array(z.object({ at: isoTime, ms: z.number().nullable() })),
   /** Ups and downs of the last 30 days, newest first. */
   history: z.array(z.object({ at: isoTime, state: nodeState, reason: z.string().nullable() })),
-});
-export type NodeDetail = z.infer<typeof nodeDetail>;
+})
+export type NodeDetail = z.infer<typeof nodeDetail>
 
 /** A spider of a project with its last run. */
 export const spider = z.object({
@@ -229,15 +226,15 @@ export const spider = z.object({
   /** Outcomes (or states) of its last 12 jobs, oldest first. */
   recent: z.array(z.object({ key: jobKey, state: jobState, outcome: jobOutcome.nullable() })),
   usual: usual.nullable(),
-});
-export type Spider = z.infer<typeof spider>;
+})
+export type Spider = z.infer<typeof spider>
 
 export const spiderError = z.object({
   node: z.string(),
   module: z.string(),
   traceback: z.string(),
-});
-export type SpiderError = z.infer<typeof spiderError>;
+})
+export type SpiderError = z.infer<typeof spiderError>
 
 export const spiderList = z.object({
   project: z.string(),
@@ -245,30 +242,30 @@ export const spiderList = z.object({
   errors: z.array(spiderError),
   /** null while the first list is being made. */
   listed_at: isoTime.nullable(),
-});
-export type SpiderList = z.infer<typeof spiderList>;
+})
+export type SpiderList = z.infer<typeof spiderList>
 
 export const pullRow = z.object({
   node_name: z.string(),
-  status: z.enum(["ok", "error"]),
+  status: z.enum(['ok', 'error']),
   message: z.string(),
   branch: z.string().nullable(),
   before: z.string().nullable(),
   after: z.string().nullable(),
-});
-export type PullRow = z.infer<typeof pullRow>;
+})
+export type PullRow = z.infer<typeof pullRow>
 
 /** One node's part of a pull, as it goes on. */
 export const pullStep = pullRow.omit({ status: true }).extend({
   project: z.string(),
-  state: z.enum(["waiting", "running", "ok", "error"]),
+  state: z.enum(['waiting', 'running', 'ok', 'error']),
   /** What git printed, at most 20 000 characters. */
   output: z.string(),
   /** Files changed, insertions, deletions in words of `git diff --shortstat`; null when nothing changed. */
   changes: z.string().nullable(),
   stashed: z.string().nullable(),
-});
-export type PullStep = z.infer<typeof pullStep>;
+})
+export type PullStep = z.infer<typeof pullStep>
 
 export const pull = z.object({
   id: z.string(),
@@ -277,27 +274,25 @@ export const pull = z.object({
   ended_at: isoTime.nullable(),
   by: z.string().nullable(),
   steps: z.array(pullStep),
-});
-export type Pull = z.infer<typeof pull>;
+})
+export type Pull = z.infer<typeof pull>
 
 /** A project over all nodes (on a slave: over itself). */
 export const project = z.object({
   name: z.string(),
   path: z.string().nullable(),
-  source: z.enum(["config", "scrapy.cfg", "added"]),
+  source: z.enum(['config', 'scrapy.cfg', 'added']),
   spiders: z.int().nullable(),
   load_errors: z.int(),
   /** One entry a node that has or should have it. */
-  nodes: z.array(
-    projectCode.omit({ project: true }).extend({ node: z.string(), node_state: nodeState }),
-  ),
+  nodes: z.array(projectCode.omit({ project: true }).extend({ node: z.string(), node_state: nodeState })),
   /** Whether the nodes are at different commits, or one has local changes. */
   drift: z.boolean(),
   last_pull: z.object({ at: isoTime, ok: z.boolean() }).nullable(),
   pending: z.int(),
   running: z.int(),
-});
-export type Project = z.infer<typeof project>;
+})
+export type Project = z.infer<typeof project>
 
 export const forward = z.object({
   id: z.string(),
@@ -307,24 +302,24 @@ export const forward = z.object({
   last_used_at: isoTime,
   /** Transfers that are open now. */
   open: z.int(),
-});
-export type Forward = z.infer<typeof forward>;
+})
+export type Forward = z.infer<typeof forward>
 
 /** Something an operator should look at, most urgent first. Texts are made by the console from `kind` and `data`. */
 export const attention = z.object({
   kind: z.enum([
-    "node-offline",
-    "spider-failing",
-    "jobs-lost",
-    "code-drift",
-    "jobs-waiting",
-    "disk-low",
-    "node-problem",
+    'node-offline',
+    'spider-failing',
+    'jobs-lost',
+    'code-drift',
+    'jobs-waiting',
+    'disk-low',
+    'node-problem',
   ]),
   since: isoTime.nullable(),
   data: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string()), z.null()])),
-});
-export type Attention = z.infer<typeof attention>;
+})
+export type Attention = z.infer<typeof attention>
 
 /** `GET /api/overview`: one aggregate for the console's first page. */
 export const overview = z.object({
@@ -355,8 +350,8 @@ export const overview = z.object({
   last_failures: z.array(job),
   projects: z.int(),
   spiders: z.int().nullable(),
-});
-export type Overview = z.infer<typeof overview>;
+})
+export type Overview = z.infer<typeof overview>
 
 /** What is known of a log file without reading it again. Built while the file is indexed. */
 export const logIndex = z.object({
@@ -377,8 +372,8 @@ export const logIndex = z.object({
   /** Byte offset of every `step`-th line, so that a viewer can jump to a line. */
   step: z.int(),
   offsets: z.array(z.int()),
-});
-export type LogIndex = z.infer<typeof logIndex>;
+})
+export type LogIndex = z.infer<typeof logIndex>
 
 export const logMatch = z.object({
   offset: z.int(),
@@ -386,5 +381,5 @@ export const logMatch = z.object({
   line: z.int().nullable(),
   level: z.string().nullable(),
   text: z.string(),
-});
-export type LogMatch = z.infer<typeof logMatch>;
+})
+export type LogMatch = z.infer<typeof logMatch>
