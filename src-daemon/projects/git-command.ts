@@ -88,7 +88,8 @@ export class GitCommand {
       completion: { onClose: true, onExit: GRACE_MS },
       errors: (error, result) => {
         answer = { exitCode: result.exitCode, stdout: text(result.stdOut), stderr: text(result.stdErr) }
-        return error
+        // An exit status is an answer; only an end that was forced is an error.
+        return run.abort.aborted ? error : undefined
       },
     })
     const { output } = run

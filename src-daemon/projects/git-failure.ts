@@ -58,7 +58,7 @@ const KNOWN: readonly (readonly [RegExp, Words])[] = [
   ],
   [/Could not resolve host(?:name)?:? ([^\s;]+)/i, ([, host]) => `the name ${host} cannot be resolved`],
   [
-    /Failed to connect to ([^:\n]+)|connect to host (\S+) port|Connection (?:refused|timed out|reset)|Empty reply from server/,
+    /Failed to connect to ([^\s:]+)|connect to host (\S+) port|Connection (?:refused|timed out|reset)|Empty reply from server/,
     ([, host, other], place) => `${host ?? other ?? remoteOf(place)} cannot be reached`,
   ],
   [/Operation too slow/, (_, place) => `${remoteOf(place)} does not answer`],

@@ -22,8 +22,9 @@ export interface Upstream {
  * only remote. Throws GitError in words.
  */
 export async function findUpstream(git: GitCommand, { root }: Repository, branch: string): Promise<Upstream> {
-  const valid = await git.run(root, ['check-ref-format', '--branch', branch], { timeoutMs: TIMEOUT_MS })
-  if (valid.exitCode !== 0 || branch.startsWith('-')) throw new GitError(`'${branch}' is not the name of a branch`)
+  if (branch.startsWith('-') || (await ask(git, root, ['check-ref-format', '--branch', branch])).exitCode !== 0) {
+    throw new GitError(`'${branch}' is not the name of a branch`)
+  }
   const remotes = lines(succeeded(`cannot read the remotes of ${root}`, await ask(git, root, ['remote']), { root }))
   const followed = (await configured(git, root, `branch.${branch}.remote`)) ?? null
   const merge = await configured(git, root, `branch.${branch}.merge`)
