@@ -118,11 +118,11 @@ export class JobStore {
     // Steps of loose index scans: the first row behind the given place.
     this.#nextProject = db.prepare(
       `SELECT n, key, priority, project, spider, pinned_node, rank, pin FROM jobs INDEXED BY jobs_queue
-       WHERE state = 'pending' AND (rank, project) > (:rank, :project) ORDER BY rank, project, n LIMIT 1`,
+       WHERE state = 'pending' AND node_id IS NULL AND (rank, project) > (:rank, :project) ORDER BY rank, project, n LIMIT 1`,
     )
     this.#nextGroup = db.prepare(
       `SELECT n, key, priority, project, spider, pinned_node, rank, pin FROM jobs INDEXED BY jobs_groups
-       WHERE state = 'pending' AND (rank, project, spider, pin) > (:rank, :project, :spider, :pin)
+       WHERE state = 'pending' AND node_id IS NULL AND (rank, project, spider, pin) > (:rank, :project, :spider, :pin)
        ORDER BY rank, project, spider, pin, n LIMIT 1`,
     )
     this.#counts = db.prepare('SELECT state, count FROM job_counts')
@@ -196,6 +196,23 @@ export class JobStore {
       yield row
       at = { rank: row.rank, project: row.project, spider: row.spider, pin: row.pin }
     }
+  }
+
+  /** Waiting and running jobs by project. */
+  projectLoads(): ReadonlyMap<string, { readonly pending: number; readonly running: number }> {
+    const rows = this.#db
+      .prepare(
+        `SELECT project, sum(state <> 'running') AS pending, sum(state = 'running') AS running
+         FROM jobs WHERE state <> 'finished' GROUP BY project`,
+      )
+      .all() as { project: string; pending: number; running: number }[]
+    return new Map(rows.map(({ project, pending, running }) => [project, { pending, running }]))
+  }
+
+  /** The job that waits for the longest time. */
+  oldestPending(): JobRow | null {
+    const row = this.#db.prepare(`SELECT * FROM jobs WHERE state = 'pending' ORDER BY created_at LIMIT 1`).get()
+    return (row as JobRow | undefined) ?? null
   }
 
   /** How many jobs are in each state. */

@@ -63,8 +63,8 @@ const MIGRATIONS: readonly Migration[] = [
         pin TEXT AS (coalesce(pinned_node, '')) VIRTUAL,
         CHECK ((state = 'finished') = (outcome IS NOT NULL))
       ) STRICT;
-      CREATE INDEX jobs_queue ON jobs (rank, project, n) WHERE state = 'pending';
-      CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, n) WHERE state = 'pending';
+      CREATE INDEX jobs_queue ON jobs (rank, project, n) WHERE state = 'pending' AND node_id IS NULL;
+      CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, n) WHERE state = 'pending' AND node_id IS NULL;
       CREATE INDEX jobs_unfinished ON jobs (state, node_id) WHERE state <> 'finished';
       CREATE INDEX jobs_finished ON jobs (ended_at DESC, n DESC) WHERE state = 'finished';
       CREATE INDEX jobs_outcome ON jobs (outcome, ended_at DESC, n DESC) WHERE state = 'finished';

@@ -1,0 +1,110 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { FileNotFoundError, JobNotFoundError } from '../errors.ts'
+import type { JobFiles } from '../files/local-file-tree.ts'
+import { jobPath } from '../files/job-path.ts'
+import { isLocalItemsDir, runFolder, type JobFolders } from '../jobs/run-spec.ts'
+import { OUTPUT_FILE } from '../runner/run.ts'
+import type { FileUrl, JobRow } from '../storage/jobs.ts'
+
+/** How long the names of a folder are believed without looking again. */
+const BELIEVED_MS = 1_000
+const MOST_FOLDERS = 1_000
+
+/** Where the files of this node's jobs lie, and whether they are still there. */
+export class LocalFiles {
+  readonly #folders: JobFolders
+  readonly #itemsDir: string | null
+  readonly #names = new Map<string, { readonly readAt: number; readonly names: ReadonlySet<string> }>()
+
+  constructor(folders: JobFolders) {
+    this.#folders = folders
+    this.#itemsDir = folders.itemsDir !== null && isLocalItemsDir(folders.itemsDir) ? folders.itemsDir : null
+  }
+
+  /** null when items are not stored on this machine. */
+  get itemsDir(): string | null {
+    return this.#itemsDir
+  }
+
+  /**
+   * The URL of a log or items file, null when it is gone. Lists of 100 000 jobs ask this per row: one look at a folder
+   * serves a second.
+   */
+  readonly url: FileUrl = (kind, project, spider, id) => {
+    const root = kind === 'log' ? this.#folders.logsDir : this.#itemsDir
+    if (root === null) return null
+    const file = `${id}.${kind === 'log' ? 'log' : 'jl'}`
+    if (!this.#namesIn(join(root, project, spider)).has(file)) return null
+    return `/${kind === 'log' ? 'logs' : 'items'}/${project}/${spider}/${file}`
+  }
+
+  #namesIn(folder: string): ReadonlySet<string> {
+    const now = performance.now()
+    const known = this.#names.get(folder)
+    if (known !== undefined && now - known.readAt < BELIEVED_MS) return known.names
+    let names: ReadonlySet<string> = NONE
+    try {
+      names = new Set(readdirSync(folder))
+    } catch {
+      // Not there (yet): nothing in it.
+    }
+    if (this.#names.size >= MOST_FOLDERS) this.#names.clear()
+    this.#names.set(folder, { readAt: now, names })
+    return names
+  }
+
+  /** The files of a job of this node, as far as they exist. */
+  of(row: JobRow): JobFiles {
+    const there = (path: string | null) => (path !== null && existsSync(path) ? path : null)
+    const log = this.logPath(row)
+    return {
+      // A running job's log is about to exist: a tail waits for it.
+      log: row.state === 'running' || row.state === 'starting' ? log : there(log),
+      items: this.#itemsDir === null ? null : there(pathOf(this.#itemsDir, row, 'jl')),
+      output: there(join(runFolder(this.#folders, row), OUTPUT_FILE)),
+    }
+  }
+
+  logPath(row: Pick<JobRow, 'project' | 'spider' | 'id'>): string | null {
+    return pathOf(this.#folders.logsDir, row, 'log')
+  }
+
+  /** Path of a job's log that exists. Throws JobNotFoundError, FileNotFoundError. */
+  requireLog(row: JobRow | null, key: string): string {
+    if (row === null) throw new JobNotFoundError(key)
+    const path = this.logPath(row)
+    if (path === null || !isFile(path)) {
+      throw new FileNotFoundError(
+        row.started_at === null
+          ? `job '${row.id}' has no log: it was not started`
+          : `the log of job '${row.id}' is gone (jobs_to_keep removes old ones)`,
+      )
+    }
+    return path
+  }
+
+  /** Path of a job's items that exist. Throws JobNotFoundError, FileNotFoundError. */
+  requireItems(row: JobRow | null, key: string): string {
+    if (row === null) throw new JobNotFoundError(key)
+    if (this.#itemsDir === null) throw new FileNotFoundError('items are not stored here: items_dir is not set')
+    const path = pathOf(this.#itemsDir, row, 'jl')
+    if (path === null || !isFile(path)) throw new FileNotFoundError(`job '${row.id}' has no items file`)
+    return path
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set()
+
+function pathOf(root: string, row: Pick<JobRow, 'project' | 'spider' | 'id'>, extension: string): string | null {
+  try {
+    return jobPath(root, row.project, row.spider, `${row.id}.${extension}`)
+  } catch {
+    // A mirrored job of another node may have a name that cannot be a file here.
+    return null
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}

@@ -1,0 +1,140 @@
+import type { Database, Statement } from 'better-sqlite3'
+
+/** A node as the master keeps it (times in milliseconds). */
+export interface NodeRow {
+  readonly id: string
+  readonly url: string
+  /** The name the node gives itself; the host until it was seen. */
+  readonly name: string
+  readonly source: 'config' | 'added'
+  readonly removed: number
+  readonly kind: 'unknown' | 'slave' | 'scrapyd'
+  readonly username: string | null
+  readonly password: string | null
+  /** Configured capacity of a stock Scrapyd; of a slave what it last said. */
+  readonly max_proc: number | null
+  readonly state: 'online' | 'offline' | 'unknown'
+  readonly since: number
+  readonly last_seen: number | null
+  readonly last_error: string | null
+  readonly last_error_at: number | null
+  readonly paused: number
+  readonly pause_note: string | null
+  /** Where the follower stands in the node's event feed. */
+  readonly feed: string | null
+  readonly cursor: number
+  /** Time of the event at the cursor, so that a restored database is noticed. */
+  readonly cursor_at: number
+  readonly instance: string | null
+  /** JSON: what the node last said of itself (projects, versions, disk), shown while it is offline. */
+  readonly known: string
+}
+
+export type NodePatch = Partial<Omit<NodeRow, 'id'>>
+
+/** A change of a node's state. */
+export interface NodeHistoryRow {
+  readonly at: number
+  readonly state: 'online' | 'offline' | 'unknown'
+  readonly reason: string | null
+}
+
+/** What a node must still be told. */
+export interface NodeTask {
+  readonly n: number
+  readonly kind: 'addproject' | 'delproject'
+  /** JSON of the request's body. */
+  readonly body: string
+  readonly at: number
+}
+
+/** The tables of nodes, their ups and downs, and what waits for them. Changes belong inside `Writer.write`. */
+export class NodeStore {
+  readonly #db: Database
+  readonly #updates = new Map<string, Statement>()
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  /** All rows, also those of removed configured nodes. */
+  all(): readonly NodeRow[] {
+    return this.#db.prepare('SELECT * FROM nodes ORDER BY name, id').all() as NodeRow[]
+  }
+
+  get(id: string): NodeRow | null {
+    return (this.#db.prepare('SELECT * FROM nodes WHERE id = ?').get(id) as NodeRow | undefined) ?? null
+  }
+
+  insert(row: Pick<NodeRow, 'id' | 'url' | 'name' | 'source' | 'since'> & NodePatch): void {
+    const columns = Object.keys(row)
+    this.#db
+      .prepare(`INSERT INTO nodes (${columns.join(', ')}) VALUES (${columns.map((c) => `:${c}`).join(', ')})`)
+      .run(row)
+  }
+
+  update(id: string, patch: NodePatch): void {
+    const columns = Object.keys(patch)
+    const shape = columns.join()
+    let statement = this.#updates.get(shape)
+    if (statement === undefined) {
+      statement = this.#db.prepare(`UPDATE nodes SET ${columns.map((c) => `${c} = :${c}`).join(', ')} WHERE id = :id`)
+      this.#updates.set(shape, statement)
+    }
+    statement.run({ ...patch, id })
+  }
+
+  delete(id: string): void {
+    this.#db.prepare('DELETE FROM nodes WHERE id = ?').run(id)
+    this.#db.prepare('DELETE FROM node_tasks WHERE node_id = ?').run(id)
+    this.#db.prepare('DELETE FROM node_history WHERE node_id = ?').run(id)
+  }
+
+  addHistory(id: string, row: NodeHistoryRow): void {
+    this.#db
+      .prepare('INSERT INTO node_history (node_id, at, state, reason) VALUES (?, ?, ?, ?)')
+      .run(id, row.at, row.state, row.reason)
+    this.#db.prepare('DELETE FROM node_history WHERE node_id = ? AND at < ?').run(id, row.at - HISTORY_MS)
+    // A node that flaps must not fill the disk.
+    this.#db
+      .prepare(
+        `DELETE FROM node_history WHERE node_id = :id AND n <= coalesce(
+           (SELECT n FROM node_history WHERE node_id = :id ORDER BY n DESC LIMIT 1 OFFSET 2000), 0)`,
+      )
+      .run({ id })
+  }
+
+  /** Ups and downs, newest first. */
+  history(id: string): readonly NodeHistoryRow[] {
+    return this.#db
+      .prepare('SELECT at, state, reason FROM node_history WHERE node_id = ? ORDER BY n DESC LIMIT 2000')
+      .all(id) as NodeHistoryRow[]
+  }
+
+  addTask(id: string, kind: NodeTask['kind'], body: string, at: number): void {
+    this.#db.prepare('INSERT INTO node_tasks (node_id, kind, body, at) VALUES (?, ?, ?, ?)').run(id, kind, body, at)
+  }
+
+  /** What waits for the node, oldest first. */
+  tasks(id: string): readonly NodeTask[] {
+    return this.#db
+      .prepare('SELECT n, kind, body, at FROM node_tasks WHERE node_id = ? ORDER BY n')
+      .all(id) as NodeTask[]
+  }
+
+  deleteTask(n: number): void {
+    this.#db.prepare('DELETE FROM node_tasks WHERE n = ?').run(n)
+  }
+
+  /** Unfinished jobs by node and state (not the master's own queue). */
+  loads(): readonly { readonly node_id: string; readonly state: string; readonly count: number }[] {
+    return this.#db
+      .prepare(
+        `SELECT node_id, state, count(*) AS count FROM jobs
+         WHERE state <> 'finished' AND node_id IS NOT NULL GROUP BY node_id, state`,
+      )
+      .all() as { node_id: string; state: string; count: number }[]
+  }
+}
+
+const HISTORY_MS = 30 * 24 * 60 * 60 * 1000
