@@ -88,7 +88,6 @@ export async function ensureNodeModules(root) {
     if (isStamped()) return
     if (!isInstalled(root)) {
       const { command, first } = npm()
-      // `loglevel`: the many warnings that Node 20 is too old for the tools would hide what matters.
       // `--include`: NODE_ENV=production or `omit` in somebody's npmrc would leave the tools out.
       const args = [
         ...first,
@@ -98,6 +97,8 @@ export async function ensureNodeModules(root) {
         '--include=optional',
         '--no-audit',
         '--no-fund',
+        // Node 20 is too old for many of the tools, which are never run with it: a hundred lines that hide what matters.
+        '--loglevel=error',
       ]
       const { ok } = await step(root, 'Installing node modules', command, args, { cwd: root })
       if (!ok) {
