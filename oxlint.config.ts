@@ -126,6 +126,7 @@ export default defineConfig({
     'no-underscore-dangle': 'off',
     'no-await-in-loop': 'off',
     'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'], location: 'start' }],
+    'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
     'no-var': 'error',
     'prefer-const': 'error',
     'no-duplicate-imports': ['error', { allowSeparateTypeImports: true }],
