@@ -107,6 +107,12 @@ export class NotSupportedError extends ScrapydServiceError {
   override readonly status: number = 501
 }
 
+/** The project is in service, but its folder or its `scrapy.cfg` cannot be used now. Heals when they are back. */
+export class ProjectUnusableError extends ScrapydServiceError {
+  override readonly code = 'project-unusable'
+  override readonly status = 409
+}
+
 /** Python, Scrapy or a project's own code failed. The message ends with what Python printed. */
 export class RunnerError extends ScrapydServiceError {
   override readonly code: string = 'runner-failed'
