@@ -90,6 +90,7 @@ export class FollowedLog {
         const finished = new Set([...this.#tails].filter((tail) => tail.finished))
         const failure = await storageFailure(() => this.#look())
         await this.#start(failure)
+        if (failure === null && !this.#superseded) for (const tail of finished) tail.settled = true
         if (await this.#send(finished)) this.#again = true
         else if (!this.#superseded && failure === null) this.#finish(finished)
         // The old file was sent to its end: on with what lies there now.
@@ -121,7 +122,7 @@ export class FollowedLog {
     }
   }
 
-  /** Takes the file that lies at the path now, if one does; all readers begin with it anew. */
+  /** Takes the file that lies at the path now, if one does; all readers whose job it is begin with it anew. */
   async #replace(): Promise<void> {
     const found = await openLog(this.#path)
     await closeLog(this.#log)
@@ -129,7 +130,7 @@ export class FollowedLog {
     this.#superseded = false
     for (const tail of this.#tails) {
       if (this.#starting.has(tail)) continue
-      if (found === null) tail.owesGone = true
+      if (found === null || tail.settled) tail.owesGone = true
       else tail.position = 0
     }
   }

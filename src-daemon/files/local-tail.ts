@@ -17,6 +17,8 @@ export class LocalTail implements Tail {
   finished: boolean
   /** Offset of the next byte to send. */
   position = 0
+  /** The file was looked at after the job's end: another one that comes in its place is not this job's. */
+  settled = false
   /** The file went away, and the reader has not been told yet. */
   owesGone = false
   readonly #options: LocalTailOptions

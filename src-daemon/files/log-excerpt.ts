@@ -1,7 +1,7 @@
 import { nextCharacter, wholeCharacters } from './utf8-cut.ts'
 
 /** Longest text, in UTF-16 units, that an answer carries of one line. */
-export const excerptLength = 2_000
+const excerptLength = 2_000
 const bytesBeforeHit = 300
 const hitInFirst = 1_500
 /** Bytes that surely hold `excerptLength` units. */

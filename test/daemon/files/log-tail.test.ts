@@ -266,6 +266,24 @@ describe('LocalLogTails', () => {
     expect(reader.faults).toEqual([])
   })
 
+  it('does not show the log of a later run of the same id as that of a job that has ended', async () => {
+    const { path, jobs, open } = await setUp('x'.repeat(200_000))
+    jobs.finish('k')
+    const slow = new Reader()
+    slow.isFull = true
+    await open(0, slow)
+    const fast = await open()
+    await until(() => expect([fast.last, slow.last]).toEqual(['end', 'live']))
+    await writeFile(path, 'the next run\n')
+    while (slow.last === 'live') {
+      const seen = slow.pieces.length
+      slow.tail?.resume()
+      await until(() => expect(slow.pieces.length).toBe(seen + 1))
+    }
+    expect(slow.last).toBe('gone')
+    expect(slow.text).toMatch(/^x+$/)
+  })
+
   it('says that the log was removed, and goes on with one that is made again', async () => {
     const { path, jobs, open } = await setUp('one\n')
     const reader = await open()
