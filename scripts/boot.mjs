@@ -2,6 +2,9 @@
 // The door to every npm script: `node scripts/boot.mjs TASK [arguments]`. It runs on a machine that has only Node 20 and
 // npm, so it and everything it imports has no dependency and no newer syntax: it installs what package-lock.json names
 // when that changed, finds a Node that is new enough, and runs the task with it.
+//
+// package.json says `exec node …`: npm runs a script in a shell, and passes the signals that it gets to that shell, which
+// would end without telling this process.
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findNode, explainMissingNode } from './lib/node-binary.mjs'
