@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises'
 import { GitError, InvalidParameterError } from '../errors.ts'
 import { GitCommand } from './git-command.ts'
 import { gitFailure, succeeded } from './git-failure.ts'
@@ -51,11 +52,11 @@ export class GitCode {
   /** Brings the repository of a folder to the newest commit of its branch. Throws PullError or GitError. */
   async pull(path: string, options: PullOptions): Promise<PullResult> {
     const repository = await findRepository(path)
-    if (repository === null) throw new GitError(`${path} is not in a git repository: there is nothing to pull it from`)
+    if (repository === null) throw await notUnderGit(path)
     try {
       return await this.#lock.hold(repository, options, () => new GitPull(this.#git, repository, options).run())
     } finally {
-      this.#heads.forget(path)
+      this.#heads.forgetRepository(repository.root)
     }
   }
 
@@ -95,8 +96,17 @@ export class GitCode {
 
   async #repository(path: string): Promise<Repository> {
     const repository = await findRepository(path)
-    if (repository === null) throw new GitError(`${path} is not in a git repository`)
+    if (repository === null) throw await notUnderGit(path)
     return repository
+  }
+}
+
+async function notUnderGit(path: string): Promise<GitError> {
+  try {
+    await access(path)
+    return new GitError(`${path} is not in a git repository: there is no history, and nothing to pull from`)
+  } catch (error) {
+    return new GitError(`the folder ${path} cannot be read: ${(error as Error).message}`, { cause: error })
   }
 }
 

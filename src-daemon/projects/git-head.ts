@@ -10,7 +10,7 @@ import { holdsUntrackedCode, parseStatus } from './git-status.ts'
 const TIP_TIMEOUT_MS = 10_000
 /** `git status` reads the whole working tree: it gets this long, then `dirty` is unknown for a while. */
 const STATUS_TIMEOUT_MS = 5_000
-const STATUS_AGE_MS = 5_000
+const STATUS_AGE_MS = 10_000
 /** The work of `git status` stays below one part in so many of the time. */
 const STATUS_SHARE = 20
 /** The files that tell whether HEAD moved are not looked at more often than this. */
@@ -53,6 +53,8 @@ interface Known {
 export class GitHeads {
   readonly #git: GitCommand
   readonly #known = new Map<string, Known>()
+  /** By top folder: projects in one repository share what is known of it. */
+  readonly #roots = new Map<string, Known>()
   readonly #reading = new Map<string, Promise<Known | null>>()
   readonly #looking = new WeakMap<Known, Promise<void>>()
   /** Paths outside git (null), and paths that git cannot read. */
@@ -86,10 +88,17 @@ export class GitHeads {
     return { ...known.tip, ...known.work }
   }
 
-  /** Forgets what is known of a path: the next question is answered by git. */
+  /** Forgets what is known of a path and its repository: the next question is answered by git. */
   forget(path: string): void {
-    this.#known.delete(path)
+    const root = this.#known.get(path)?.repository.root
     this.#absent.delete(path)
+    if (root !== undefined) this.forgetRepository(root)
+  }
+
+  /** Forgets what is known of the repository with that top folder. */
+  forgetRepository(root: string): void {
+    this.#roots.delete(root)
+    for (const [path, known] of this.#known) if (known.repository.root === root) this.#known.delete(path)
   }
 
   async #current(path: string): Promise<Known | null> {
@@ -131,6 +140,11 @@ export class GitHeads {
     const branch = await this.#branch(repository)
     // The key is taken first: a change while git reads makes the next question ask again.
     const key = await refsKey(repository, branch)
+    const shared = this.#roots.get(repository.root)
+    if (shared?.key === key) {
+      this.#known.set(path, shared)
+      return shared
+    }
     const known: Known = {
       repository,
       glancedAt,
@@ -141,6 +155,7 @@ export class GitHeads {
       workCostMs: 0,
     }
     this.#known.set(path, known)
+    this.#roots.set(repository.root, known)
     return known
   }
 
