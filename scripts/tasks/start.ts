@@ -17,7 +17,7 @@ const echoMs = 1_500
 
 async function choosePort(): Promise<number> {
   const chosen = process.env['SCRAPYD_HTTP_PORT']
-  if (chosen) return Number(chosen)
+  if (Number(chosen)) return Number(chosen)
   const port = await freePort(host, usualPort)
   if (port === 0) throw new SetUpError(`Port ${usualPort} and the hundred after it are taken.`)
   if (port !== usualPort) console.log(`\nPort ${usualPort} is taken on this machine: using ${port} instead.`)
@@ -38,14 +38,15 @@ async function answers(url: string, daemon: ChildProcess): Promise<boolean> {
   return false
 }
 
-/** The daemon has a process group of its own, so that Ctrl-C reaches it once, by this function. */
+/** Asks the daemon to stop on the first signal, and ends it on a later one that is meant. */
 function stopOnSignals(daemon: ChildProcess): void {
-  let asked = 0
-  const stop = () => {
-    if (asked === 0) {
+  let asked: number | null = null
+  const stop = (signal: NodeJS.Signals) => {
+    if (asked === null) {
       asked = performance.now()
       console.log('\nStopping …')
-      daemon.kill('SIGTERM')
+      // A terminal has sent Ctrl-C to the daemon as well.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) daemon.kill('SIGTERM')
     } else if (performance.now() - asked > echoMs) {
       console.log('Ended by force.')
       daemon.kill('SIGKILL')
@@ -65,7 +66,6 @@ await runTask(async () => {
     [join(root, 'src-daemon/bin/scrapyd-service.mjs'), '--config', config, ...process.argv.slice(2)],
     {
       cwd: root,
-      detached: true,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, SCRAPYD_HTTP_PORT: String(port), SCRAPYD_SERVICE_PYTHON: python },
     },
