@@ -70,6 +70,8 @@ export interface EventFeed {
   readonly feed: string
   /** Number of the last committed event. */
   head(): number
+  /** Whether the event `seq` is the one of that time (ms); also true when it is not kept any more. */
+  isSame(seq: number, at: number): boolean
   /** Number of the oldest event that is still kept; `head() + 1` when none is. */
   oldest(): number
   /** Up to `limit` events after `seq`, each as its JSON text, in order. */

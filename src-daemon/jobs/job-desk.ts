@@ -11,7 +11,8 @@ import type {
 import { JOB_ID_PATTERN, type Job, type JobDetail } from '../api/contract/values.ts'
 import { ConflictError, InvalidParameterError, JobNotFoundError, ScrapydServiceError } from '../errors.ts'
 import { jobPath } from '../files/job-path.ts'
-import type { JobLists, JobQuery } from '../storage/job-lists.ts'
+import type { JobLists } from '../storage/job-lists.ts'
+import type { JobQuery } from '../storage/job-query.ts'
 import type { FileUrl, JobRow, JobStore } from '../storage/jobs.ts'
 import type { StatsStore } from '../storage/stats.ts'
 import type { Ledger } from './ledger.ts'
@@ -159,9 +160,12 @@ export class JobDesk {
     }
   }
 
-  page(query: EndpointInput<'listJobs'>['query']): EndpointReply<'listJobs'> {
-    const { sort, cursor, limit, ...filter } = query
-    const page = this.#parts.lists.page(queryOf(filter), sort, cursor, limit)
+  async page(input: EndpointInput<'listJobs'>['query']): Promise<EndpointReply<'listJobs'>> {
+    const { sort, cursor, limit, ...filter } = input
+    const query = queryOf(filter)
+    const { lists } = this.#parts
+    const total = query.q === undefined ? lists.count(query, sort) : await lists.countInTurns(query, sort)
+    const page = lists.page(query, sort, cursor, limit, total)
     if (page === null) throw new InvalidParameterError('cursor', 'cursor is not one that this list gave')
     return { ...page, jobs: page.jobs.map((job) => this.#decorate(job)) }
   }

@@ -114,12 +114,14 @@ export class Ledger {
 
   /** Adds a row in any state; null when the key is known already, or `isRefused` says so inside the transaction. */
   add(row: NewJobRow, isRefused: () => boolean = () => false): Promise<JobRow | null> {
-    return this.#writer.write(() => {
-      if (this.#jobs.get(row.key) !== null || isRefused()) return null
-      this.#jobs.insert(row)
-      this.#jobs.appendEvent(row.key, this.#now())
-      return this.#jobs.get(row.key)
-    })
+    return this.#writer.write(() => (this.#jobs.get(row.key) !== null || isRefused() ? null : this.applyAdd(row)))
+  }
+
+  /** The same inside a transaction that is already open (a follower's batch). */
+  applyAdd(row: NewJobRow): JobRow | null {
+    this.#jobs.insert(row)
+    this.#jobs.appendEvent(row.key, this.#now())
+    return this.#jobs.get(row.key)
   }
 
   /**

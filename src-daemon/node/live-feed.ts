@@ -3,6 +3,7 @@ import type { EventFeed } from '../api/ports.ts'
 import type { EventStore, StoredEvent } from '../storage/events.ts'
 import type { JobLists } from '../storage/job-lists.ts'
 import type { Writer } from '../storage/writer.ts'
+import type { LiveEvents } from './live-events.ts'
 
 /** The event feed of this daemon: numbered events out of the database, ephemeral ones passed through. */
 export class LiveFeed implements EventFeed {
@@ -11,7 +12,7 @@ export class LiveFeed implements EventFeed {
   readonly #lists: JobLists
   readonly #writer: Writer
   readonly #state: () => Promise<{ readonly nodes: readonly unknown[]; readonly projects: readonly unknown[] }>
-  readonly #listeners = new Set<(event: EphemeralEvent) => void>()
+  readonly #live: LiveEvents
   readonly #historyToKeep: number
 
   constructor(parts: {
@@ -19,6 +20,7 @@ export class LiveFeed implements EventFeed {
     readonly events: EventStore
     readonly lists: JobLists
     readonly writer: Writer
+    readonly live: LiveEvents
     readonly historyToKeep: number
     /** Nodes and projects for a snapshot. */
     readonly state: () => Promise<{ readonly nodes: readonly unknown[]; readonly projects: readonly unknown[] }>
@@ -27,6 +29,7 @@ export class LiveFeed implements EventFeed {
     this.#events = parts.events
     this.#lists = parts.lists
     this.#writer = parts.writer
+    this.#live = parts.live
     this.#state = parts.state
     this.#historyToKeep = parts.historyToKeep
   }
@@ -65,12 +68,6 @@ export class LiveFeed implements EventFeed {
   }
 
   onEphemeral(listener: (event: EphemeralEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  /** Tells everybody who listens now; nobody is told later. */
-  tell(event: EphemeralEvent): void {
-    for (const listener of this.#listeners) listener(event)
+    return this.#live.on(listener)
   }
 }

@@ -25,7 +25,7 @@ import type { JobRow, JobStore } from '../storage/jobs.ts'
 import type { StatsStore } from '../storage/stats.ts'
 import type { DispatchInbox } from './dispatch-inbox.ts'
 import { jobHandlers } from './job-handlers.ts'
-import type { LiveFeed } from './live-feed.ts'
+import type { LiveEvents } from './live-events.ts'
 import type { LocalFiles } from './local-files.ts'
 import { overviewOf } from './overview.ts'
 import type { Owner } from './owner.ts'
@@ -47,7 +47,7 @@ export interface LocalNodeParts {
   readonly inbox: DispatchInbox
   readonly pause: Pause
   readonly owner: Owner
-  readonly feed: LiveFeed
+  readonly live: LiveEvents
   readonly self: SelfParts
   /** Takes pending jobs again after a resume. */
   readonly wake: () => void
@@ -142,7 +142,7 @@ export class LocalNode implements ScrapydApi {
   /** Pulls and tells everybody how it goes. */
   async pull(project: string | null, by: Requester, onStep: (pull: Pull) => void = () => {}): Promise<Pull> {
     const pull = await this.#parts.projects.pull(project, by.name, (step) => {
-      this.#parts.feed.tell({ type: 'pull', pull: step })
+      this.#parts.live.tell({ type: 'pull', pull: step })
       onStep(step)
     })
     for (const name of pull.projects) await this.announceProject(name)
@@ -298,7 +298,7 @@ export class LocalNode implements ScrapydApi {
           Date.now(),
         ),
       ackEvents: async ({ body }) => {
-        if (body.feed === this.#parts.feed.feed) await owner.acknowledge(body.instance, body.seq)
+        if (body.feed === this.#parts.self.feed) await owner.acknowledge(body.instance, body.seq)
         return { status: 'ok' }
       },
       putDispatch: ({ params, body }) => inbox.put(params.key, body),

@@ -175,6 +175,11 @@ export class Projects {
     await this.#parts.pulls.save(pull)
   }
 
+  /** Ends pulls that wait for a remote; one that is changing files is waited for. */
+  async stop(): Promise<void> {
+    await this.#parts.pullCode.stop()
+  }
+
   /** The last pulls that a project was part of, newest first. */
   pulls(name: string): readonly Pull[] {
     return this.#parts.pulls.last(name)

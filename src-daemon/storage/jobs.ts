@@ -103,7 +103,8 @@ export class JobStore {
 
   constructor(db: Database, fileUrl: FileUrl) {
     this.#db = db
-    db.function('file_url', { deterministic: false }, fileUrl as (...values: unknown[]) => unknown)
+    // `varargs`: the number of parameters that a function declares would else be the only one it may be called with.
+    db.function('file_url', { deterministic: false, varargs: true }, fileUrl as (...values: unknown[]) => unknown)
     this.#byKey = db.prepare('SELECT * FROM jobs WHERE key = ?')
     this.#event = db.prepare(
       `INSERT INTO events (at, type, body) SELECT ?, 'job', json_object('job', json(${JOB_JSON})) FROM jobs WHERE key = ?`,
@@ -171,10 +172,27 @@ export class JobStore {
     return (this.#newestById.get({ id, project }) as JobRow | undefined) ?? null
   }
 
+  /** The runs of a spider under one id, those that have not ended and then the newest first. */
+  runsOf(project: string, spider: string, id: string): readonly JobRow[] {
+    return this.#db
+      .prepare(
+        `SELECT * FROM jobs WHERE id = ? AND project = ? AND spider = ? ORDER BY (state <> 'finished') DESC, n DESC LIMIT 100`,
+      )
+      .all(id, project, spider) as JobRow[]
+  }
+
   /** Jobs of a node that have not ended, oldest first. */
   unfinishedOf(nodeId: string): readonly JobRow[] {
     return this.#db
-      .prepare(`SELECT * FROM jobs WHERE node_id = ? AND state IN ('assigned', 'starting', 'running') ORDER BY n`)
+      .prepare(`SELECT * FROM jobs WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id = ?
+         ORDER BY n`)
+      .all(nodeId) as JobRow[]
+  }
+
+  /** Jobs of a node that have not ended, those that wait there included. */
+  unfinishedOn(nodeId: string): readonly JobRow[] {
+    return this.#db
+      .prepare(`SELECT * FROM jobs WHERE node_id = ? AND state <> 'finished' ORDER BY n`)
       .all(nodeId) as JobRow[]
   }
 
@@ -211,7 +229,9 @@ export class JobStore {
 
   /** The job that waits for the longest time. */
   oldestPending(): JobRow | null {
-    const row = this.#db.prepare(`SELECT * FROM jobs WHERE state = 'pending' ORDER BY created_at LIMIT 1`).get()
+    const row = this.#db
+      .prepare(`SELECT * FROM jobs WHERE state <> 'finished' AND state = 'pending' ORDER BY created_at LIMIT 1`)
+      .get()
     return (row as JobRow | undefined) ?? null
   }
 

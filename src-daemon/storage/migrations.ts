@@ -61,14 +61,26 @@ const MIGRATIONS: readonly Migration[] = [
         -- For the queue's index: best first, no NULL, so that a row value can be compared (and sought) in one direction.
         rank REAL AS (-priority) VIRTUAL,
         pin TEXT AS (coalesce(pinned_node, '')) VIRTUAL,
-        CHECK ((state = 'finished') = (outcome IS NOT NULL))
+        duration INTEGER AS (ended_at - started_at) VIRTUAL,
+        CHECK ((state = 'finished') = (outcome IS NOT NULL)),
+        CHECK ((state = 'finished') = (ended_at IS NOT NULL)),
+        CHECK (state <> 'running' OR started_at IS NOT NULL)
       ) STRICT;
       CREATE INDEX jobs_queue ON jobs (rank, project, n) WHERE state = 'pending' AND node_id IS NULL;
       CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, n) WHERE state = 'pending' AND node_id IS NULL;
-      CREATE INDEX jobs_unfinished ON jobs (state, node_id) WHERE state <> 'finished';
-      CREATE INDEX jobs_finished ON jobs (ended_at DESC, n DESC) WHERE state = 'finished';
+      -- The same condition must stand in a query word by word, or a partial index does not serve it (job-sorts.ts).
+      CREATE INDEX jobs_waiting ON jobs (rank, n) WHERE state IN ('pending', 'assigned', 'starting');
+      CREATE INDEX jobs_running ON jobs (started_at, n) WHERE state = 'running';
+      CREATE INDEX jobs_unfinished ON jobs (project, spider, state, node_id) WHERE state <> 'finished';
+      -- With everything that lists and counts filter by, so that they need not read the rows.
+      CREATE INDEX jobs_finished ON jobs (
+        ended_at DESC, n DESC, outcome, project, spider, node, started_at, created_at, items, pages
+      ) WHERE state = 'finished';
       CREATE INDEX jobs_outcome ON jobs (outcome, ended_at DESC, n DESC) WHERE state = 'finished';
       CREATE INDEX jobs_spider ON jobs (project, spider, ended_at DESC, n DESC) WHERE state = 'finished';
+      CREATE INDEX jobs_started ON jobs (started_at, n) WHERE state = 'finished' AND started_at IS NOT NULL;
+      CREATE INDEX jobs_duration ON jobs (duration, n) WHERE state = 'finished' AND started_at IS NOT NULL;
+      CREATE INDEX jobs_priority ON jobs (priority, n);
       CREATE INDEX jobs_id ON jobs (id, project);
 
       CREATE TABLE job_counts (state TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -491,6 +491,8 @@ export const ENDPOINTS = {
     params: none,
     query: z.object({
       cursor: z.string().max(80).optional(),
+      /** Time (ms since 1970) of the event at the cursor: another one there means a database restored from a copy. */
+      check: z.coerce.number().int().optional(),
       /** `live`: begin at the head without replay or snapshot (a page that has loaded its own state). */
       from: z.enum(['live']).optional(),
     }),

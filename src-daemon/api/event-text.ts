@@ -1,0 +1,47 @@
+import type { EventFeed } from './ports.ts'
+
+/** One server-sent event. JSON has no line breaks, so it is one `data` line. */
+export function eventText(type: string, json: string, id?: string): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${json}\n\n`
+}
+
+/** Numbered events as they go over the wire. */
+export interface EventPage {
+  readonly text: string
+  /** Number of the first and of the last event; null when there is none. */
+  readonly first: number | null
+  readonly last: number | null
+}
+
+const PAGE = 500
+const KEPT_PAGES = 16
+
+/**
+ * Pages of numbered events. Streams that are up to date all want the same page after a commit, so it is read and made
+ * into text once.
+ */
+export class EventPages {
+  readonly #feed: EventFeed
+  readonly #pages = new Map<number, EventPage>()
+
+  constructor(feed: EventFeed) {
+    this.#feed = feed
+  }
+
+  /** The events after this number, as many as make a page. */
+  after(seq: number): EventPage {
+    const known = this.#pages.get(seq)
+    if (known !== undefined) return known
+    const rows = this.#feed.read(seq, PAGE)
+    const text = rows.map((row) => eventText(row.type, row.json, `${this.#feed.feed}:${row.seq}`)).join('')
+    const page = { text, first: rows[0]?.seq ?? null, last: rows.at(-1)?.seq ?? null }
+    if (this.#pages.size >= KEPT_PAGES) this.#pages.clear()
+    this.#pages.set(seq, page)
+    return page
+  }
+
+  /** There are more events now. */
+  clear(): void {
+    this.#pages.clear()
+  }
+}

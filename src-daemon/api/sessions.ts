@@ -1,0 +1,91 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+
+export interface SessionsOptions {
+  /** Id of the instance: names the cookie, because cookies ignore ports. */
+  readonly instance: string
+  /** At least 32 random bytes, the same over restarts, known to nobody else. */
+  readonly secret: Buffer
+  /** What a session depends on beside the secret: with another password all sessions end. */
+  readonly credentials: string
+  readonly now?: () => number
+}
+
+const LIFETIME_MS = 7 * 24 * 3_600_000
+const MOST_ENDED = 10_000
+
+/**
+ * Browser sessions: opaque signed tokens in a cookie, so that they survive a restart without being stored. Those that
+ * were signed out are remembered until they would have expired.
+ */
+export class Sessions {
+  readonly cookieName: string
+  readonly #key: Buffer
+  readonly #now: () => number
+  readonly #ended = new Map<string, number>()
+
+  constructor({ instance, secret, credentials, now = Date.now }: SessionsOptions) {
+    this.cookieName = `scrapyd_service_${createHash('sha256').update(instance).digest('hex').slice(0, 12)}`
+    this.#key = createHmac('sha256', secret).update(`session\0${credentials}`).digest()
+    this.#now = now
+  }
+
+  /** `Set-Cookie` of a new session. */
+  create(prefix: string, isSecure: boolean): string {
+    const body = `${(this.#now() + LIFETIME_MS).toString(36)}.${randomBytes(16).toString('base64url')}`
+    return this.#cookie(`${body}.${this.#sign(body)}`, LIFETIME_MS / 1_000, prefix, isSecure)
+  }
+
+  isValid(request: IncomingMessage): boolean {
+    return this.#tokens(request).some((token) => this.#isLive(token))
+  }
+
+  /** Ends the session of the request; returns the `Set-Cookie` that removes it. */
+  end(request: IncomingMessage, prefix: string, isSecure: boolean): string {
+    this.#forgetExpired()
+    for (const token of this.#tokens(request)) if (this.#isLive(token)) this.#ended.set(token, expiryOf(token))
+    return this.#cookie('', 0, prefix, isSecure)
+  }
+
+  #isLive(token: string): boolean {
+    const at = token.lastIndexOf('.')
+    const expected = Buffer.from(this.#sign(token.slice(0, at)))
+    const given = Buffer.from(token.slice(at + 1))
+    return (
+      given.length === expected.length &&
+      timingSafeEqual(given, expected) &&
+      expiryOf(token) > this.#now() &&
+      !this.#ended.has(token)
+    )
+  }
+
+  #sign(body: string): string {
+    return createHmac('sha256', this.#key).update(body).digest('base64url')
+  }
+
+  #cookie(value: string, maxAge: number, prefix: string, isSecure: boolean): string {
+    const secure = isSecure ? '; Secure' : ''
+    return `${this.cookieName}=${value}; Path=${prefix || '/'}; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`
+  }
+
+  /** A browser may send two of a name, for two paths. */
+  #tokens(request: IncomingMessage): string[] {
+    const begin = `${this.cookieName}=`
+    return (request.headers.cookie ?? '')
+      .split(';')
+      .map((pair) => pair.trim())
+      .filter((pair) => pair.startsWith(begin))
+      .map((pair) => pair.slice(begin.length))
+  }
+
+  #forgetExpired(): void {
+    const now = this.#now()
+    for (const [token, expiry] of this.#ended) {
+      if (expiry <= now || this.#ended.size > MOST_ENDED) this.#ended.delete(token)
+    }
+  }
+}
+
+function expiryOf(token: string): number {
+  return Number.parseInt(token.slice(0, token.indexOf('.')), 36)
+}

@@ -1,0 +1,122 @@
+import type { Node, NodeSelf } from '../api/contract/values.ts'
+import type { NodeRow } from '../storage/nodes.ts'
+import { readKnown, type Known } from './known.ts'
+
+const LATENCY_MS = 15 * 60 * 1000
+const MOST_POINTS = 1_000
+
+/** Refusals are forgotten after a while: a project may have been added behind our back. */
+const REFUSAL_MS = 15_000
+const BUSY_MS = 1_000
+
+/** A node of the cluster in memory: its row, and what is only worth knowing now. */
+export class ClusterNode {
+  row: NodeRow
+  known: Known
+  /** Milliseconds to add to our clock to get the node's. */
+  clockOffset = 0
+  latencyMs: number | null = null
+  /** The follower has everything that the node had when the stream began: only then the node gets jobs. */
+  inStep = false
+  /** Why the node cannot be used although it answers (another master, the same daemon twice …); null = usable. */
+  problem: string | null = null
+  readonly latency: { readonly at: number; readonly ms: number | null }[] = []
+  readonly #refusals = new Map<string, { readonly until: number; readonly reason: string }>()
+
+  constructor(row: NodeRow) {
+    this.row = row
+    this.known = readKnown(row.known)
+  }
+
+  get id(): string {
+    return this.row.id
+  }
+
+  get name(): string {
+    return this.row.name
+  }
+
+  get isOnline(): boolean {
+    return this.row.state === 'online'
+  }
+
+  addLatency(at: number, ms: number | null): void {
+    this.latencyMs = ms ?? this.latencyMs
+    this.latency.push({ at, ms })
+    while (this.latency.length > MOST_POINTS || (this.latency[0]?.at ?? at) < at - LATENCY_MS) this.latency.shift()
+  }
+
+  /** Takes over what the node says of itself. */
+  learn(self: NodeSelf): void {
+    this.known = {
+      ...this.known,
+      version: self.version,
+      python: self.python,
+      scrapy: self.scrapy,
+      disk_free_bytes: self.disk_free_bytes,
+      disk_total_bytes: self.disk_total_bytes,
+      projects: self.projects,
+      load: { pending: self.pending, running: self.running },
+    }
+  }
+
+  hasProject(project: string): boolean {
+    return this.known.projects.some((code) => code.project === project)
+  }
+
+  /** The node said no to a project, a spider, or to everything for a moment (`busy`). */
+  refuse(scope: 'busy' | `${string}\n${string}`, reason: string, now: number): void {
+    this.#refusals.set(scope, { until: now + (scope === 'busy' ? BUSY_MS : REFUSAL_MS), reason })
+  }
+
+  /** Why the node does not take that spider at the moment; null when it does. */
+  refusal(project: string, spider: string, now: number): string | null {
+    if (this.problem !== null) return this.problem
+    for (const scope of ['busy', `${project}\n`, `${project}\n${spider}`]) {
+      const refusal = this.#refusals.get(scope)
+      if (refusal === undefined) continue
+      if (refusal.until > now) return refusal.reason
+      this.#refusals.delete(scope)
+    }
+    return null
+  }
+
+  /** Something changed there: it may take now what it refused before. */
+  forgetRefusals(scope: 'busy' | 'all'): void {
+    if (scope === 'busy') this.#refusals.delete('busy')
+    else this.#refusals.clear()
+  }
+
+  /** The contract's form. */
+  view(load: { readonly pending: number; readonly running: number }, waiting: readonly string[]): Node {
+    const { row, known } = this
+    return {
+      id: row.id,
+      name: row.name,
+      url: row.url,
+      identity: row.kind === 'scrapyd' ? 'scrapyd' : 'slave',
+      state: row.state,
+      since: iso(row.since),
+      last_seen: row.last_seen === null ? null : iso(row.last_seen),
+      latency_ms: this.latencyMs,
+      version: known.version,
+      paused: row.paused === 1,
+      pause_note: row.pause_note,
+      pending: load.pending,
+      running: load.running,
+      max_proc: row.max_proc,
+      last_error: this.problem ?? row.last_error,
+      last_error_at: row.last_error_at === null ? null : iso(row.last_error_at),
+      disk_free_bytes: known.disk_free_bytes,
+      disk_total_bytes: known.disk_total_bytes,
+      python: known.python,
+      scrapy: known.scrapy,
+      projects: known.projects,
+      waiting: [...waiting],
+    }
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

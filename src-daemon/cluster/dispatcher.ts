@@ -1,0 +1,373 @@
+import type { DispatchReply } from '../api/contract/endpoints.ts'
+import type { Job } from '../api/contract/values.ts'
+import type { Ledger } from '../jobs/ledger.ts'
+import type { Launcher } from '../jobs/launcher.ts'
+import { nextJob } from '../jobs/queue.ts'
+import type { Logger } from '../logger.ts'
+import { LOCAL_NODE, type JobRow, type JobStore, type PendingGroup } from '../storage/jobs.ts'
+import type { NodeStore } from '../storage/nodes.ts'
+import type { Writer } from '../storage/writer.ts'
+import { placeJob, type Candidate, type Placement } from './balancer.ts'
+import type { ClusterNode } from './cluster-node.ts'
+import type { Mirror } from './mirror.ts'
+import type { NodeClients } from './node-client.ts'
+import type { Nodes } from './nodes.ts'
+
+/** A request that arrives later than this (in the slave's clock) is refused there. */
+const EXPIRES_MS = 15_000
+const ANSWER_MS = 10_000
+const SETTLE_RETRY_MS = 1_000
+
+/** Sends jobs to stock Scrapyd servers, which know no dispatches. */
+export interface ScrapydDispatch {
+  /** Resolves to whether the server has the job now. Throws when that cannot be known. */
+  send(node: ClusterNode, row: JobRow): Promise<{ readonly taken: boolean; readonly reason: string | null }>
+  /** Whether the server knows the job (after no answer). Throws when it cannot be asked. */
+  knows(node: ClusterNode, row: JobRow): Promise<boolean>
+}
+
+export interface DispatcherParts {
+  readonly instance: string
+  readonly nodeName: string
+  readonly isAllCodeSame: boolean
+  readonly runsJobs: boolean
+  readonly nodes: Nodes
+  readonly clients: NodeClients
+  readonly store: NodeStore
+  readonly mirror: Mirror
+  readonly jobs: JobStore
+  readonly ledger: Ledger
+  readonly launcher: Launcher
+  readonly writer: Writer
+  readonly scrapyd: ScrapydDispatch
+  readonly isPaused: () => boolean
+  readonly hasLocalProject: (project: string) => boolean
+  readonly hasLocalSpider: (project: string, spider: string) => boolean
+  readonly log: Logger
+  readonly intervalMs: number
+}
+
+/**
+ * Empties the master's queue: late binding, so that a job is given to a node only when that node can start it now.
+ * The assignment is committed before the request is sent; every answer has a next state; no answer means ask, not send
+ * elsewhere (ARCHITECTURE.md, "A cluster"). Slave's side: node/dispatch-inbox.ts.
+ */
+export class Dispatcher {
+  readonly #parts: DispatcherParts
+  /** Jobs whose dispatch is being sent or settled now. */
+  readonly #busy = new Set<string>()
+  #timer: NodeJS.Timeout | null = null
+  #ticking = false
+  #again = false
+  #stopped = false
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#timer = setInterval(
+      () => {
+        this.settle()
+        this.wake()
+      },
+      Math.min(this.#parts.intervalMs, 1_000),
+    )
+    this.#timer.unref()
+    this.settle()
+    this.wake()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    if (this.#timer !== null) clearInterval(this.#timer)
+  }
+
+  /** Something changed: a job arrived, a slot is free somewhere, a node is back. */
+  wake(): void {
+    if (this.#ticking) {
+      this.#again = true
+      return
+    }
+    void this.#tick()
+  }
+
+  /** Why a job waits, in words; null when it is about to start. */
+  whyPending(project: string, spider: string, pinned: string | null): string | null {
+    return this.#place(project, spider, pinned, this.#candidates()).reason
+  }
+
+  async #tick(): Promise<void> {
+    this.#ticking = true
+    try {
+      do {
+        this.#again = false
+        while (!this.#stopped && (await this.#placeOne())) {
+          // One after the other: each placement changes the loads that the next one looks at.
+        }
+      } while (this.#again && !this.#stopped)
+    } catch (error) {
+      this.#parts.log.error('no job could be given to a node', error)
+    } finally {
+      this.#ticking = false
+    }
+  }
+
+  async #placeOne(): Promise<boolean> {
+    const candidates = this.#candidates()
+    if (!candidates.some((node) => node.online && !node.paused && node.used < node.capacity)) return false
+    const running = this.#runningByProject()
+    const placements = new Map<string, Placement>()
+    const place = (head: PendingGroup) => {
+      const group = `${head.project}\n${head.spider}\n${head.pinned_node ?? ''}`
+      let placement = placements.get(group)
+      if (placement === undefined) {
+        placement = this.#place(head.project, head.spider, head.pinned_node, candidates)
+        placements.set(group, placement)
+      }
+      return placement
+    }
+    const runningOf = (project: string) => running.get(project) ?? 0
+    const { jobs } = this.#parts
+    // The heads of the projects are enough as long as they can be placed; else a job behind them may be.
+    const heads = [...jobs.pendingProjects()]
+    const chosen = heads.every((head) => place(head).node !== null)
+      ? nextJob(heads, runningOf)
+      : nextJob(
+          firstOfProjects(jobs.pendingGroups(), (head) => place(head).node !== null),
+          runningOf,
+        )
+    if (chosen === null) return false
+    const target = place(chosen).node
+    if (target === null) return false
+    if (target.id === LOCAL_NODE) return (await this.#parts.launcher.launch(chosen.key, chosen.project)) !== null
+    return this.#assign(chosen, this.#parts.nodes.require(target.id))
+  }
+
+  async #assign(head: PendingGroup, node: ClusterNode): Promise<boolean> {
+    const row = await this.#parts.ledger.change(
+      head.key,
+      (now) => now.state === 'pending' && now.node_id === null,
+      (now) => ({
+        state: 'assigned',
+        node_id: node.id,
+        node: node.name,
+        assigned_at: Date.now(),
+        owner_attempt: (now.owner_attempt ?? 0) + 1,
+      }),
+    )
+    if (row === null) return true
+    this.#busy.add(row.key)
+    void this.#send(row, node).finally(() => {
+      this.#busy.delete(row.key)
+      this.wake()
+    })
+    return true
+  }
+
+  async #send(row: JobRow, node: ClusterNode): Promise<void> {
+    try {
+      if (node.row.kind === 'scrapyd') {
+        const { taken, reason } = await this.#parts.scrapyd.send(node, row)
+        if (!taken) await this.#takeBack(row, node, 'busy', reason ?? 'refused the job')
+        return
+      }
+      const reply = await this.#parts.clients
+        .of(node)
+        .call('putDispatch', { params: { key: row.key }, body: this.#request(row, node) }, { timeoutMs: ANSWER_MS })
+      await this.#answered(row, node, reply)
+    } catch (error) {
+      // Not sent elsewhere: it may run there. `settle` asks until it is known.
+      this.#parts.log.warn(`${node.name} did not answer the dispatch of job ${row.key}`, error)
+    }
+  }
+
+  #request(row: JobRow, node: ClusterNode) {
+    return {
+      owner: { instance: this.#parts.instance, node_name: this.#parts.nodeName },
+      attempt: row.owner_attempt ?? 1,
+      expires_at: new Date(Date.now() + node.clockOffset + EXPIRES_MS).toISOString(),
+      job: {
+        id: row.id,
+        project: row.project,
+        spider: row.spider,
+        priority: row.priority,
+        args: JSON.parse(row.args) as Record<string, string>,
+        settings: JSON.parse(row.settings) as Record<string, string>,
+        version: row.requested_version,
+        scheduled_by: row.scheduled_by,
+        created_at: new Date(row.created_at).toISOString(),
+      },
+    }
+  }
+
+  async #answered(row: JobRow, node: ClusterNode, { answer, job, reason }: DispatchReply): Promise<void> {
+    switch (answer) {
+      case 'accepted':
+      case 'already':
+        if (job !== null) await this.#mirror(node, job)
+        return
+      case 'no-project':
+        return this.#takeBack(row, node, `${row.project}\n`, reason ?? `does not have ${row.project}`)
+      case 'no-spider':
+      case 'unstartable': {
+        const why = reason ?? 'cannot start this spider'
+        node.refuse(`${row.project}\n${row.spider}`, why, Date.now())
+        if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, `${row.project}\n${row.spider}`, why)
+        await this.#parts.ledger.finish(row.key, {
+          outcome: row.cancel_requested_at === null ? 'failed' : 'cancelled',
+          reason: `${node.name}: ${why}`,
+          ended_at: Date.now(),
+        })
+        return
+      }
+      case 'foreign':
+        node.problem = reason
+        return this.#takeBack(row, node, 'busy', reason ?? 'belongs to another master')
+      default:
+        return this.#takeBack(row, node, 'busy', reason ?? 'takes no job now')
+    }
+  }
+
+  /** Whether another node may still be able to start the job, now or when it has a free slot. */
+  #isTakenElsewhere(row: JobRow): boolean {
+    const candidates = this.#candidates().map((candidate) => ({ ...candidate, online: true, paused: false, used: 0 }))
+    return this.#place(row.project, row.spider, row.pinned_node, candidates).node !== null
+  }
+
+  async #mirror(node: ClusterNode, job: Job): Promise<void> {
+    const ended = await this.#parts.writer.write(() => this.#parts.mirror.apply(node, job))
+    if (ended !== null) this.#parts.ledger.announceEnd(ended)
+  }
+
+  /** Back into the queue: the node said no, or has taken the revocation. */
+  async #takeBack(
+    row: JobRow,
+    node: ClusterNode,
+    scope: 'busy' | `${string}\n${string}`,
+    reason: string,
+  ): Promise<void> {
+    node.refuse(scope, reason, Date.now())
+    const cancelled = row.cancel_requested_at ?? this.#parts.jobs.get(row.key)?.cancel_requested_at ?? null
+    if (cancelled !== null) {
+      await this.#parts.ledger.finish(row.key, {
+        outcome: 'cancelled',
+        reason: 'Cancelled before it was started',
+        ended_at: Date.now(),
+      })
+      return
+    }
+    await this.#parts.ledger.change(
+      row.key,
+      (now) => now.state === 'assigned' && now.node_id === node.id,
+      () => ({ state: 'pending', node_id: null, node: null, assigned_at: null }),
+    )
+  }
+
+  /** Jobs that were assigned, whose node gave no answer: revoked there, or found to run there. */
+  settle(): void {
+    for (const node of this.#parts.nodes.list()) {
+      if (!node.isOnline || node.problem !== null) continue
+      for (const row of this.#parts.jobs.unfinishedOf(node.id)) {
+        if (row.state !== 'assigned' || this.#busy.has(row.key)) continue
+        this.#busy.add(row.key)
+        void this.#settleOne(row, node).finally(() => {
+          setTimeout(() => this.#busy.delete(row.key), SETTLE_RETRY_MS).unref()
+          this.wake()
+        })
+      }
+    }
+  }
+
+  async #settleOne(row: JobRow, node: ClusterNode): Promise<void> {
+    try {
+      if (node.row.kind === 'scrapyd') {
+        if (!(await this.#parts.scrapyd.knows(node, row)))
+          await this.#takeBack(row, node, 'busy', 'did not get the job')
+        return
+      }
+      const { revoked, job } = await this.#parts.clients
+        .of(node)
+        .call('deleteDispatch', { params: { key: row.key }, query: { attempt: row.owner_attempt ?? 1 } })
+      if (revoked) await this.#takeBack(row, node, 'busy', 'did not get the job')
+      else if (job !== null) await this.#mirror(node, job)
+    } catch (error) {
+      this.#parts.log.debug(`${node.name} cannot be asked about job ${row.key}: ${String(error)}`)
+    }
+  }
+
+  #place(project: string, spider: string, pinned: string | null, candidates: readonly Candidate[]): Placement {
+    const now = Date.now()
+    const { nodes, isAllCodeSame } = this.#parts
+    return placeJob(
+      project,
+      spider,
+      pinned,
+      candidates.map((candidate) => {
+        if (candidate.id === LOCAL_NODE) {
+          return {
+            ...candidate,
+            hasProject: this.#parts.hasLocalProject(project),
+            hasSpider: isAllCodeSame || this.#parts.hasLocalSpider(project, spider),
+          }
+        }
+        const node = nodes.get(candidate.id)
+        const spiders = node?.known.spiders[project]
+        return {
+          ...candidate,
+          hasProject: node?.hasProject(project) ?? false,
+          hasSpider: isAllCodeSame || spiders === undefined || spiders.includes(spider),
+          refuses: node?.refusal(project, spider, now) ?? null,
+        }
+      }),
+    )
+  }
+
+  #candidates(): Candidate[] {
+    const { nodes, launcher, store, runsJobs } = this.#parts
+    const used = new Map<string, number>()
+    for (const { node_id, count } of store.loads()) used.set(node_id, (used.get(node_id) ?? 0) + count)
+    const shared = { hasProject: false, hasSpider: false, refuses: null }
+    const remote = nodes.list().map((node) => ({
+      ...shared,
+      id: node.id,
+      name: node.name,
+      online: node.isOnline && (node.inStep || node.row.kind === 'scrapyd'),
+      paused: node.row.paused === 1,
+      used: used.get(node.id) ?? 0,
+      capacity: node.row.max_proc ?? 0,
+    }))
+    if (!runsJobs) return remote
+    const local = {
+      ...shared,
+      id: LOCAL_NODE,
+      name: this.#parts.nodeName,
+      online: true,
+      paused: this.#parts.isPaused(),
+      used: launcher.maxProc - launcher.free,
+      capacity: launcher.maxProc,
+    }
+    return [local, ...remote]
+  }
+
+  #runningByProject(): ReadonlyMap<string, number> {
+    return new Map([...this.#parts.jobs.projectLoads()].map(([project, load]) => [project, load.running]))
+  }
+}
+
+/** Of the groups that can be placed, the oldest of each (priority, project), in the order of the groups. */
+function* firstOfProjects(
+  groups: Iterable<PendingGroup>,
+  canBePlaced: (head: PendingGroup) => boolean,
+): Generator<PendingGroup> {
+  let best: PendingGroup | null = null
+  for (const head of groups) {
+    if (best !== null && (head.priority !== best.priority || head.project !== best.project)) {
+      yield best
+      best = null
+    }
+    if (!canBePlaced(head)) continue
+    if (best === null || head.n < best.n) best = head
+  }
+  if (best !== null) yield best
+}

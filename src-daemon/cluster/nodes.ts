@@ -1,0 +1,199 @@
+import type { Node } from '../api/contract/values.ts'
+import type { SlaveHost } from '../config/config.ts'
+import { ConflictError, NodeNotFoundError } from '../errors.ts'
+import type { Ledger } from '../jobs/ledger.ts'
+import type { NodePatch, NodeStore } from '../storage/nodes.ts'
+import type { Writer } from '../storage/writer.ts'
+import { ClusterNode } from './cluster-node.ts'
+import { nodeIdOf, type NodeAddress } from './node-url.ts'
+
+export interface NodesParts {
+  readonly store: NodeStore
+  readonly writer: Writer
+  readonly ledger: Ledger
+  /** The cluster's own credentials: used where a node has none of its own. */
+  readonly username: string | null
+  readonly password: string | null
+  /** Name of the master's own node, which no other may have. */
+  readonly localName: string
+}
+
+/** The nodes of the cluster beside this one: where they are, how they are, kept in the database. */
+export class Nodes {
+  readonly #parts: NodesParts
+  readonly #nodes = new Map<string, ClusterNode>()
+  readonly #added = new Set<(node: ClusterNode) => void>()
+  readonly #removed = new Set<(node: ClusterNode) => void>()
+  readonly #changed = new Set<(node: ClusterNode) => void>()
+
+  constructor(parts: NodesParts) {
+    this.#parts = parts
+  }
+
+  /** Reads the database and the configuration: new hosts are added, hosts that are not configured any more go. */
+  async load(hosts: readonly SlaveHost[]): Promise<readonly string[]> {
+    const { store, writer } = this.#parts
+    const now = Date.now()
+    const gone: string[] = []
+    await writer.write(() => {
+      const configured = new Map(hosts.map((host) => [nodeIdOf(host.url), host]))
+      for (const row of store.all()) {
+        if (row.source === 'config' && !configured.has(row.id)) {
+          store.delete(row.id)
+          gone.push(row.id)
+        }
+      }
+      for (const [id, host] of configured) {
+        const address = {
+          username: host.username,
+          password: host.password,
+          ...(host.maxProc === null ? {} : { max_proc: host.maxProc }),
+        }
+        if (store.get(id) !== null) store.update(id, address)
+        else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
+      }
+      for (const row of store.all()) {
+        if (row.removed === 1) continue
+        // What was online before the restart has to show it again.
+        if (row.state === 'online') store.update(row.id, { state: 'unknown', since: now })
+      }
+    })
+    for (const row of store.all()) if (row.removed === 0) this.#nodes.set(row.id, new ClusterNode(row))
+    return gone
+  }
+
+  list(): readonly ClusterNode[] {
+    return [...this.#nodes.values()].toSorted((a, b) => a.name.localeCompare(b.name))
+  }
+
+  get(id: string): ClusterNode | null {
+    return this.#nodes.get(id) ?? null
+  }
+
+  /** Throws NodeNotFoundError. */
+  require(id: string): ClusterNode {
+    const node = this.#nodes.get(id)
+    if (node === undefined) throw new NodeNotFoundError(id)
+    return node
+  }
+
+  byName(name: string): ClusterNode | null {
+    return this.list().find((node) => node.name === name || hostOf(node.row.url) === name) ?? null
+  }
+
+  credentials(node: ClusterNode): { readonly username: string | null; readonly password: string | null } {
+    if (node.row.username !== null || node.row.password !== null) {
+      return { username: node.row.username, password: node.row.password }
+    }
+    return { username: this.#parts.username, password: this.#parts.password }
+  }
+
+  onAdded(listener: (node: ClusterNode) => void): void {
+    this.#added.add(listener)
+  }
+
+  onRemoved(listener: (node: ClusterNode) => void): void {
+    this.#removed.add(listener)
+  }
+
+  /** Its row or what is known of it changed. */
+  onChanged(listener: (node: ClusterNode) => void): void {
+    this.#changed.add(listener)
+  }
+
+  /** Adds a node at run time, also one that was removed before. Throws ConflictError when it is there. */
+  async add(address: NodeAddress): Promise<ClusterNode> {
+    const id = nodeIdOf(address.url)
+    if (this.#nodes.has(id)) {
+      throw new ConflictError(`${hostOf(address.url)} is in the cluster already, as '${this.require(id).name}'`)
+    }
+    const now = Date.now()
+    const { store, writer } = this.#parts
+    const patch = { username: address.username, password: address.password, max_proc: address.maxProc }
+    await writer.write(() => {
+      if (store.get(id) === null) {
+        store.insert({ id, url: address.url, name: hostOf(address.url), source: 'added', since: now, ...patch })
+      } else store.update(id, { removed: 0, state: 'unknown', since: now, ...patch })
+    })
+    const node = new ClusterNode(store.get(id)!)
+    this.#nodes.set(id, node)
+    await this.announce(node)
+    for (const listener of this.#added) listener(node)
+    return node
+  }
+
+  /** Takes a node out of the cluster; one that the configuration lists stays away, too. */
+  async remove(id: string): Promise<void> {
+    const node = this.require(id)
+    const { store, writer, ledger } = this.#parts
+    await writer.write(() => {
+      if (node.row.source === 'config') store.update(id, { removed: 1 })
+      else store.delete(id)
+    })
+    this.#nodes.delete(id)
+    for (const listener of this.#removed) listener(node)
+    await ledger.note('node-removed', { id })
+  }
+
+  /** Stores a change of a node's row; with `announce` everybody is told by a numbered event. */
+  async update(node: ClusterNode, patch: NodePatch, announce: boolean): Promise<void> {
+    const { store, writer } = this.#parts
+    await writer.write(() => store.update(node.id, patch))
+    node.row = { ...node.row, ...patch }
+    if (announce) await this.announce(node)
+    for (const listener of this.#changed) listener(node)
+  }
+
+  /** Stores a change of state with its place in the history. */
+  async setState(node: ClusterNode, state: Node['state'], reason: string | null, patch: NodePatch = {}): Promise<void> {
+    const { store, writer } = this.#parts
+    const now = Date.now()
+    const error = reason === null ? {} : { last_error: reason, last_error_at: now }
+    const row = { ...patch, ...error, state, since: now }
+    await writer.write(() => {
+      store.update(node.id, row)
+      store.addHistory(node.id, { at: now, state, reason })
+    })
+    node.row = { ...node.row, ...row }
+    await this.announce(node)
+    for (const listener of this.#changed) listener(node)
+  }
+
+  async announce(node: ClusterNode): Promise<void> {
+    await this.#parts.ledger.note('node', { node: this.view(node) })
+  }
+
+  view(node: ClusterNode): Node {
+    return node.view(this.loadOf(node), this.waiting(node))
+  }
+
+  /** Jobs there, as the ledger has them. */
+  loadOf(node: ClusterNode): { readonly pending: number; readonly running: number } {
+    let pending = 0
+    let running = 0
+    for (const row of this.#parts.store.loads()) {
+      if (row.node_id !== node.id) continue
+      if (row.state === 'running') running += row.count
+      else pending += row.count
+    }
+    return { pending, running }
+  }
+
+  waiting(node: ClusterNode): readonly string[] {
+    return this.#parts.store
+      .tasks(node.id)
+      .map((task) => `${task.kind} ${(JSON.parse(task.body) as { project: string }).project}`)
+  }
+
+  /** A name for a node that no other node has: what it calls itself, with its host when that is taken. */
+  uniqueName(node: ClusterNode, wanted: string): string {
+    const taken =
+      wanted === this.#parts.localName || this.list().some((other) => other.id !== node.id && other.name === wanted)
+    return taken ? `${wanted} (${hostOf(node.row.url)})` : wanted
+  }
+}
+
+/** `host:port` of a node's URL. */
+export function hostOf(url: string): string {
+  return new URL(url).host
+}

@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NodeSelf } from '../api/contract/values.ts'
+import type { ClusterNode } from './cluster-node.ts'
+import type { Nodes } from './nodes.ts'
+
+/** What a ping found. */
+export type PingResult =
+  | { readonly kind: 'slave'; readonly self: NodeSelf }
+  | {
+      readonly kind: 'scrapyd'
+      readonly name: string
+      readonly pending: number
+      readonly running: number
+      readonly projects: readonly string[]
+    }
+
+/** Asks one node. Throws with a reason in words when it does not answer as a node should. */
+export type Ping = (node: ClusterNode, timeoutMs: number) => Promise<PingResult>
+
+export interface PingerParts {
+  readonly nodes: Nodes
+  readonly intervalMs: number
+  readonly ping: Ping
+  readonly answered: (node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number) => Promise<void>
+  readonly failed: (node: ClusterNode, error: unknown) => Promise<void>
+}
+
+/**
+ * Asks every node every `ping_interval`, spread over the interval so that many nodes do not make a burst. A node that
+ * does not answer costs its own timeout and nobody else's.
+ */
+export class Pinger {
+  readonly #parts: PingerParts
+  readonly #loops = new Map<string, { readonly abort: AbortController; wake: () => void }>()
+
+  constructor(parts: PingerParts) {
+    this.#parts = parts
+    parts.nodes.onAdded((node) => this.#begin(node, 0))
+    parts.nodes.onRemoved((node) => this.#end(node.id))
+  }
+
+  start(): void {
+    const nodes = this.#parts.nodes.list()
+    // The first round is at once; only a large cluster is spread.
+    const spread = nodes.length > 10 ? Math.min(this.#parts.intervalMs, 2_000) : 0
+    for (const [index, node] of nodes.entries()) this.#begin(node, (spread * index) / Math.max(1, nodes.length))
+  }
+
+  stop(): void {
+    for (const id of this.#loops.keys()) this.#end(id)
+  }
+
+  /** Asks the node now, without waiting for its turn. */
+  now(node: ClusterNode): void {
+    this.#loops.get(node.id)?.wake()
+  }
+
+  #begin(node: ClusterNode, after: number): void {
+    if (this.#loops.has(node.id)) return
+    const abort = new AbortController()
+    const loop = { abort, wake: () => {} }
+    this.#loops.set(node.id, loop)
+    void this.#run(node, after, loop)
+  }
+
+  #end(id: string): void {
+    this.#loops.get(id)?.abort.abort()
+    this.#loops.delete(id)
+  }
+
+  async #run(
+    node: ClusterNode,
+    after: number,
+    loop: { readonly abort: AbortController; wake: () => void },
+  ): Promise<void> {
+    const { intervalMs } = this.#parts
+    const { signal } = loop.abort
+    let pause = after
+    while (!signal.aborted) {
+      const early = new AbortController()
+      loop.wake = () => early.abort()
+      await delay(pause, undefined, { signal: AbortSignal.any([signal, early.signal]), ref: false }).catch(() => {})
+      if (signal.aborted) return
+      // What wakes us while we ask is served by this very ping.
+      loop.wake = () => {}
+      const begun = performance.now()
+      await this.#once(node)
+      pause = Math.max(intervalMs * 0.1, intervalMs - (performance.now() - begun))
+    }
+  }
+
+  async #once(node: ClusterNode): Promise<void> {
+    const { ping, answered, failed, intervalMs } = this.#parts
+    const timeoutMs = Math.min(10_000, Math.max(500, intervalMs * 0.9))
+    const sentAt = Date.now()
+    const begun = performance.now()
+    try {
+      const result = await ping(node, timeoutMs)
+      const latency = Math.round((performance.now() - begun) * 10) / 10
+      node.addLatency(sentAt, latency)
+      await answered(node, result, sentAt, latency)
+    } catch (error) {
+      node.addLatency(sentAt, null)
+      await failed(node, error).catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { Core } from './core.ts'
+import { JobDesk, type Reach } from './jobs/job-desk.ts'
+import { DispatchInbox } from './node/dispatch-inbox.ts'
+import { LedgerJobsPage } from './node/ledger-jobs-page.ts'
+import { LocalNode } from './node/local-node.ts'
+import { probePython } from './runner/interpreter.ts'
+import { VERSION } from './version.ts'
+
+/** This machine as a node over the core, with the reach it is given (its own, or a whole cluster's). */
+export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
+  const { config, database, launcher, pause, owner, projects } = core
+  const { scrapyd, cluster } = config
+  const desk = new JobDesk({
+    ...core,
+    reach,
+    nodeName: cluster.nodeName,
+    finishedToKeep: scrapyd.finishedToKeep,
+    logsDir: scrapyd.logsDir,
+  })
+  const inbox = new DispatchInbox({ ...core, desk, reach, isPaused: () => pause.paused })
+  const python = { python: null as string | null, scrapy: null as string | null }
+  probePython(scrapyd.python).then(
+    ({ pythonVersion, scrapyVersion }) => {
+      python.python = pythonVersion
+      python.scrapy = scrapyVersion
+    },
+    (error: unknown) => core.log.warn('the default interpreter cannot run spiders', error),
+  )
+  const node = new LocalNode({
+    ...core,
+    desk,
+    reach,
+    inbox,
+    wake,
+    self: {
+      nodeName: cluster.nodeName,
+      identity: cluster.identity,
+      clusterName: cluster.clusterName,
+      version: VERSION,
+      feed: database.feed,
+      instance: database.instance,
+      startedAt: Date.now(),
+      dataDir: scrapyd.dbsDir,
+      pause,
+      owner,
+      desk,
+      launcher,
+      projects: () => Promise.all(projects.list().map(({ name }) => projects.code(name))),
+      python: () => python,
+    },
+  })
+  return { node, desk, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
+}
