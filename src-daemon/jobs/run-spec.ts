@@ -74,8 +74,9 @@ export function isLocalItemsDir(itemsDir: string): boolean {
 
 function feeds(itemsDir: string, row: JobRow): string {
   const name = `${row.id}.jl`
+  // Scrapy fills `%(name)s` into feed URIs: the percent signs that stand for themselves are doubled.
   const uri = isLocalItemsDir(itemsDir)
-    ? pathToFileURL(jobPath(itemsDir, row.project, row.spider, name)).href
-    : `${itemsDir.replace(/\/+$/, '')}/${[row.project, row.spider, name].map(encodeURIComponent).join('/')}`
+    ? pathToFileURL(jobPath(itemsDir, row.project, row.spider, name)).href.replaceAll('%', '%%')
+    : `${itemsDir.replace(/\/+$/, '')}/${[row.project, row.spider, name].map(encodeURIComponent).join('/').replaceAll('%', '%%')}`
   return JSON.stringify({ [uri]: { format: 'jsonlines' } })
 }
