@@ -55,7 +55,15 @@ export class LocalEdits {
   }
 
   async #changed(root: string): Promise<readonly string[]> {
-    const args = ['status', '--porcelain=v2', '-z', '--no-renames', '--ignore-submodules=all', '--untracked-files=no']
+    const args = [
+      'status',
+      '--porcelain=v2',
+      '--branch',
+      '-z',
+      '--no-renames',
+      '--ignore-submodules=all',
+      '--untracked-files=no',
+    ]
     return parseStatus(await this.#read(root, ['--no-optional-locks', ...args])).changed
   }
 

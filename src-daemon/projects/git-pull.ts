@@ -9,7 +9,7 @@ import { LocalEdits, stashWords } from './git-local-edits.ts'
 import type { Repository } from './git-repository.ts'
 import { isOrphan, Submodules } from './git-submodules.ts'
 import type { Upstream } from './git-upstream.ts'
-import { configured, findUpstream } from './git-upstream.ts'
+import { findUpstream, readGitConfig } from './git-upstream.ts'
 
 /** A git command of somebody else (an editor's status) ends within this time; a lock that stays longer was left behind. */
 const LOCK_PATIENCE_MS = 3_000
@@ -30,7 +30,7 @@ export interface PullOptions {
 }
 
 /** How far a pull came; also part of the error of one that failed. */
-export interface PullProgress {
+export interface PullFindings {
   branch: string | null
   before: string | null
   after: string | null
@@ -41,15 +41,15 @@ export interface PullProgress {
 }
 
 /** A pull in words. */
-export interface PullResult extends Readonly<PullProgress> {
+export interface PullResult extends Readonly<PullFindings> {
   readonly message: string
 }
 
 /** A pull that failed. What it had found out or changed until then is told with it. */
 export class PullError extends GitError {
-  readonly progress: Readonly<PullProgress>
+  readonly progress: Readonly<PullFindings>
 
-  constructor(message: string, progress: Readonly<PullProgress>, options?: { cause?: unknown }) {
+  constructor(message: string, progress: Readonly<PullFindings>, options?: { cause?: unknown }) {
     super(message, options)
     this.progress = progress
   }
@@ -65,7 +65,8 @@ export class GitPull {
   readonly #options: PullOptions
   readonly #deadline: number
   readonly #stashes: StashedEdits[] = []
-  readonly #progress: PullProgress = { branch: null, before: null, after: null, changes: null, stashed: null }
+  #sshCommand: string | null = null
+  readonly #progress: PullFindings = { branch: null, before: null, after: null, changes: null, stashed: null }
 
   constructor(git: GitCommand, repository: Repository, options: PullOptions) {
     this.#git = git
@@ -98,7 +99,9 @@ export class GitPull {
           'or name one by the option `branch` of [cluster]',
       )
     }
-    const upstream = await findUpstream(this.#git, this.#repository, progress.branch)
+    const config = await readGitConfig(this.#git, root)
+    this.#sshCommand = config.get('core.sshcommand') ?? null
+    const upstream = await findUpstream(this.#git, this.#repository, config, progress.branch)
     const known = await this.#line(['rev-parse', '--verify', '--quiet', `${upstream.localRef}^{commit}`])
     await this.#fetch(upstream)
     const target = await this.#line(['rev-parse', '--verify', '--quiet', `${upstream.localRef}^{commit}`])
@@ -142,12 +145,11 @@ export class GitPull {
 
   async #fetch(upstream: Upstream): Promise<void> {
     const { root } = this.#repository
-    const sshCommand = await configured(this.#git, root, 'core.sshCommand')
     const refspec = `+${upstream.remoteRef}:${upstream.localRef}`
     const args = ['fetch', '--progress', '--no-recurse-submodules', upstream.remote, refspec]
     const place = { root, remote: upstream.remote }
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.#git.run(root, args, { ...this.#remote(), sshCommand })
+      const answer = await this.#git.run(root, args, this.#remote())
       if (answer.exitCode === 0) return
       // Somebody fetched at the same moment: the ref moved between git's reading and writing it.
       if (attempt > 1 || !/cannot lock ref|unable to update local ref/.test(answer.stderr)) {
@@ -204,7 +206,7 @@ export class GitPull {
     if (edits !== null) this.#stashes.push(edits)
   }
 
-  #told(): PullProgress {
+  #told(): PullFindings {
     return { ...this.#progress, stashed: this.#stashes.length === 0 ? null : this.#stashes.map(stashWords).join('; ') }
   }
 
@@ -237,7 +239,8 @@ export class GitPull {
   /** For steps that wait for a remote: what is left of the pull's time. */
   #remote(): GitCommandOptions {
     const left = Math.max(1, this.#deadline - performance.now())
-    return { timeoutMs: left, signal: this.#options.signal, onOutput: this.#options.onOutput }
+    const { signal, onOutput } = this.#options
+    return { timeoutMs: left, signal, onOutput, sshCommand: this.#sshCommand }
   }
 
   /** For steps that change files: never stopped by the caller. */

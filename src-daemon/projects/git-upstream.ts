@@ -1,6 +1,6 @@
 import { GitError } from '../errors.ts'
 import type { GitCommand } from './git-command.ts'
-import { gitFailure, succeeded } from './git-failure.ts'
+import { succeeded } from './git-failure.ts'
 import type { Repository } from './git-repository.ts'
 
 const TIMEOUT_MS = 10_000
@@ -17,18 +17,41 @@ export interface Upstream {
   readonly isTracked: boolean
 }
 
+/** git's configuration as a repository sees it: the last value of every key, sections and names in lower case. */
+export type GitConfig = ReadonlyMap<string, string>
+
+/** Throws GitError when git cannot read its configuration. */
+export async function readGitConfig(git: GitCommand, root: string): Promise<GitConfig> {
+  const answer = await git.run(root, ['config', '--list', '--null'], { timeoutMs: TIMEOUT_MS })
+  const entries = succeeded(`cannot read git's configuration of ${root}`, answer, { root }).split('\0')
+  return new Map(
+    entries.map((entry) => {
+      const [key = '', ...value] = entry.split('\n')
+      return [key, value.join('\n')]
+    }),
+  )
+}
+
 /**
  * The upstream of a branch: what the branch is set to follow, else the branch of the same name on `origin`, else on the
  * only remote. Throws GitError in words.
  */
-export async function findUpstream(git: GitCommand, { root }: Repository, branch: string): Promise<Upstream> {
-  if (branch.startsWith('-') || (await ask(git, root, ['check-ref-format', '--branch', branch])).exitCode !== 0) {
+export async function findUpstream(
+  git: GitCommand,
+  { root }: Repository,
+  config: GitConfig,
+  branch: string,
+): Promise<Upstream> {
+  const check = ['check-ref-format', '--branch', branch]
+  if (branch.startsWith('-') || (await git.run(root, check, { timeoutMs: TIMEOUT_MS })).exitCode !== 0) {
     throw new GitError(`'${branch}' is not the name of a branch`)
   }
-  const remotes = lines(succeeded(`cannot read the remotes of ${root}`, await ask(git, root, ['remote']), { root }))
-  const followed = (await configured(git, root, `branch.${branch}.remote`)) ?? null
-  const merge = await configured(git, root, `branch.${branch}.merge`)
-  if (followed !== null && merge !== null && followed !== '.' && remotes.includes(followed)) {
+  const remotes = [...config.keys()]
+    .map((key) => /^remote\.(.+)\.url$/s.exec(key)?.[1])
+    .filter((name) => name !== undefined)
+  const followed = config.get(`branch.${branch}.remote`)
+  const merge = config.get(`branch.${branch}.merge`)
+  if (followed !== undefined && merge !== undefined && remotes.includes(followed)) {
     const localRef = `refs/remotes/${followed}/${merge.replace(/^refs\/heads\//, '')}`
     return { branch, remote: followed, remoteRef: merge, localRef, isTracked: true }
   }
@@ -37,28 +60,6 @@ export async function findUpstream(git: GitCommand, { root }: Repository, branch
     const why = remotes.length === 0 ? 'it has no remote' : `it has the remotes ${remotes.join(', ')}, none is 'origin'`
     throw new GitError(`there is nowhere to pull ${root} from: ${why} and branch '${branch}' follows none`)
   }
-  return {
-    branch,
-    remote,
-    remoteRef: `refs/heads/${branch}`,
-    localRef: `refs/remotes/${remote}/${branch}`,
-    isTracked: false,
-  }
-}
-
-/** A value of git's configuration as the repository sees it; null when it is not set. */
-export async function configured(git: GitCommand, root: string, key: string): Promise<string | null> {
-  const answer = await ask(git, root, ['config', '--get', key])
-  if (answer.exitCode === 0) return answer.stdout.trimEnd()
-  // 1: not set. Anything else is a configuration that git cannot read.
-  if (answer.exitCode === 1) return null
-  throw gitFailure(`cannot read git's configuration of ${root}`, answer, { root })
-}
-
-async function ask(git: GitCommand, root: string, args: readonly string[]) {
-  return await git.run(root, args, { timeoutMs: TIMEOUT_MS })
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '')
+  const localRef = `refs/remotes/${remote}/${branch}`
+  return { branch, remote, remoteRef: `refs/heads/${branch}`, localRef, isTracked: false }
 }

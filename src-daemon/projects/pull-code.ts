@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import type { Pull } from '../api/contract/values.ts'
 import { NotSupportedError } from '../errors.ts'
 import type { GitCode } from './git-code.ts'
-import type { PullProgress as GitProgress } from './git-pull.ts'
+import type { PullFindings } from './git-pull.ts'
 import { PullError } from './git-pull.ts'
 import { Limit } from './limit.ts'
 import type { ExposedProject } from './project-registry.ts'
@@ -21,7 +21,6 @@ export interface PullRequest {
   readonly by: string | null
   /** Called with the whole pull at every change. */
   readonly onStep: (pull: Pull) => void
-  readonly signal?: AbortSignal
 }
 
 export interface PullCodeParts {
@@ -49,6 +48,8 @@ interface Group {
 /** Pulls the code of projects on this node: every repository once, whatever the number of projects in it. */
 export class PullCode {
   readonly #parts: PullCodeParts
+  readonly #stopping = new AbortController()
+  readonly #running = new Set<Promise<unknown>>()
 
   constructor(parts: PullCodeParts) {
     this.#parts = parts
@@ -68,10 +69,18 @@ export class PullCode {
     const progress = new PullProgress(pull, nodeName, request.onStep)
     const limit = new Limit(AT_ONCE)
     const groups = await this.#groups(request.projects)
-    await Promise.all(groups.map((group) => limit.run(() => this.#pullGroup(group, request, progress))))
+    const work = Promise.all(groups.map((group) => limit.run(() => this.#pullGroup(group, request, progress))))
+    this.#running.add(work)
+    await work.finally(() => this.#running.delete(work))
     const result = progress.end(new Date(now()).toISOString())
     await store.save(result)
     return result
+  }
+
+  /** Ends what waits for a remote; a change of files is waited for. Pulls that are asked for afterwards fail. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.allSettled(this.#running)
   }
 
   async #groups(projects: readonly ExposedProject[]): Promise<Group[]> {
@@ -96,7 +105,7 @@ export class PullCode {
       const { message, ...found } = await this.#parts.git.pull(path, {
         branch: this.#parts.branch,
         timeoutMs: this.#parts.timeoutMs,
-        signal: request.signal,
+        signal: this.#stopping.signal,
         onOutput: (text) => progress.print(names, text),
       })
       progress.set(names, { ...found, message: 'listing spiders' })
@@ -107,7 +116,7 @@ export class PullCode {
     }
   }
 
-  async #finish(name: string, message: string, found: Readonly<GitProgress>, progress: PullProgress): Promise<void> {
+  async #finish(name: string, message: string, found: Readonly<PullFindings>, progress: PullProgress): Promise<void> {
     try {
       await this.#parts.afterPull(name, found.before, found.after)
       progress.set([name], { state: 'ok', message })
