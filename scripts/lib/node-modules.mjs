@@ -31,7 +31,7 @@ function wantedStamp(root) {
  * package.json changed): then nothing has to be installed again.
  * @param {string} root
  */
-function isInstalled(root) {
+export function isInstalled(root) {
   const hidden = join(root, 'node_modules/.package-lock.json')
   if (!existsSync(hidden)) return false
   const lock = readJson(join(root, 'package-lock.json')).packages
@@ -47,18 +47,31 @@ function isInstalled(root) {
       if (!path.includes('node_modules/')) return true
       if (entry.link) return existsSync(join(root, path))
       const found = installed[path]
-      if (!found) return entry.optional === true && !isForThisPlatform(entry)
+      if (!found) return entry.optional === true && !isMadeForThisPlatform(entry)
       return found.version === entry.version && found.integrity === entry.integrity && existsSync(join(root, path))
     })
   )
 }
 
-/** @param {{ os?: string[], cpu?: string[], libc?: string[] }} entry */
-function isForThisPlatform({ os, cpu, libc }) {
-  /** @param {string[] | undefined} list @param {string} value */
-  const allows = (list, value) =>
-    list === undefined || (list.some((one) => one.startsWith('!')) ? !list.includes(`!${value}`) : list.includes(value))
+/**
+ * Whether an optional package must be there: its binaries are for this platform. (What comes without a platform of its
+ * own belongs to another one's package, which was left out.)
+ * @param {{ os?: string | string[], cpu?: string | string[], libc?: string | string[] }} entry
+ */
+function isMadeForThisPlatform({ os, cpu, libc }) {
+  if (os === undefined && cpu === undefined) return false
   return allows(os, process.platform) && allows(cpu, process.arch) && (libc === undefined || allows(libc, libcFamily()))
+}
+
+/**
+ * npm's lists: the values that are allowed, or (with `!`) those that are not.
+ * @param {string | string[] | undefined} given
+ * @param {string} value
+ */
+function allows(given, value) {
+  if (given === undefined) return true
+  const list = [given].flat()
+  return list.some((one) => one.startsWith('!')) ? !list.includes(`!${value}`) : list.includes(value)
 }
 
 function libcFamily() {

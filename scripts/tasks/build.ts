@@ -1,6 +1,6 @@
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildConsole } from '../lib/console-build.ts'
+import { consoleDir, ensureConsole } from '../lib/console-build.ts'
 import { root } from '../lib/root.ts'
 import { SetUpError, step } from '../lib/set-up.mjs'
 import { runTask } from '../lib/task.mjs'
@@ -22,5 +22,6 @@ await runTask(async () => {
     recursive: true,
     filter: (path) => !path.includes('__pycache__'),
   })
-  if (existsSync(join(root, 'src-renderer/vite.config.ts'))) await buildConsole()
+  if (!(await ensureConsole())) throw new SetUpError('The console could not be built; the reason is above.')
+  if (existsSync(consoleDir)) cpSync(consoleDir, join(dist, 'console'), { recursive: true })
 })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { buildConsole, isConsoleStale } from '../lib/console-build.ts'
+import { ensureConsole } from '../lib/console-build.ts'
 import { freePort } from '../lib/free-port.ts'
 import { endLike, ended } from '../lib/processes.mjs'
 import { root } from '../lib/root.ts'
@@ -57,7 +57,7 @@ function stopOnSignals(daemon: ChildProcess): void {
 
 await runTask(async () => {
   const { python, scrapyVersion } = await ensureScrapy()
-  if (isConsoleStale()) await buildConsole()
+  if (!(await ensureConsole())) console.error('The daemon starts without its console.')
   const port = await choosePort()
   const url = `http://${host}:${port}`
   const config = 'conf/scrapyd_service.conf'
