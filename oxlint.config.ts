@@ -28,7 +28,7 @@ const libraryHomes = [
   },
   {
     library: 'express|busboy',
-    home: /^api(\/forward)?$/,
+    home: /^api$/,
     door: 'HTTP enters in src-daemon/api only.',
   },
   {
@@ -38,8 +38,8 @@ const libraryHomes = [
   },
   {
     library: 'http-proxy',
-    home: /^api\/forward$/,
-    door: 'http-proxy is used by src-daemon/api/forward*.ts only.',
+    home: /^cluster\/forward$/,
+    door: 'http-proxy is used by src-daemon/cluster/forward*.ts only.',
   },
   {
     library: 'commander',
@@ -160,8 +160,8 @@ export default defineConfig({
       [noDesktop, ...foreignLibraries('projects/git'), ...foreignFolders('projects')],
     ),
     boundaries(
-      ['src-daemon/api/forward*.ts'],
-      [noDesktop, ...foreignLibraries('api/forward'), ...foreignFolders('api')],
+      ['src-daemon/cluster/forward*.ts'],
+      [noDesktop, ...foreignLibraries('cluster/forward'), ...foreignFolders('cluster')],
     ),
     boundaries(['src-daemon/*.ts'], [noDesktop, ...foreignLibraries('root')]),
     // What is shared by daemon, desktop and console depends on nothing but zod and the errors.

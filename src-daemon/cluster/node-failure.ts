@@ -1,0 +1,61 @@
+import { NodeUnreachableError } from '../errors.ts'
+import { callName, type NodeTarget } from './node-target.ts'
+
+/** Why a node gave no answer that can be used. */
+export type FailureKind =
+  | 'refused'
+  | 'unknown-host'
+  | 'no-route'
+  | 'timeout'
+  | 'cut'
+  | 'certificate'
+  | 'not-tls'
+  | 'wrong-password'
+  | 'too-large'
+  | 'not-scrapyd'
+  | 'status'
+  | 'other'
+
+/** A call to another node failed; the message says which and why, in words for an operator. */
+export class NodeCallError extends NodeUnreachableError {
+  readonly kind: FailureKind
+  /** What failed, without the node's name. */
+  readonly words: string
+  /** Whether the node may have got the request, so that a change may have been made. */
+  readonly mayHaveArrived: boolean
+
+  constructor(target: NodeTarget, kind: FailureKind, words: string, mayHaveArrived: boolean, cause?: unknown) {
+    super(`${callName(target)}: ${words}`, cause === undefined ? {} : { cause })
+    this.kind = kind
+    this.words = words
+    this.mayHaveArrived = mayHaveArrived
+  }
+}
+
+/** What became of the connection, in words; `answerMs` is how long was waited. */
+export function failureOf(error: unknown): { readonly kind: FailureKind; readonly words: string } {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code in CONNECTION) return CONNECTION[code as keyof typeof CONNECTION]
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return { kind: 'not-tls', words: 'it does not speak HTTPS' }
+  if (code.startsWith('HPE_')) return { kind: 'not-scrapyd', words: 'it does not speak HTTP' }
+  if (CERTIFICATE.test(code)) return { kind: 'certificate', words: `its certificate is not trusted (${textOf(error)})` }
+  return { kind: 'other', words: textOf(error) }
+}
+
+const CONNECTION = {
+  ECONNREFUSED: { kind: 'refused', words: 'connection refused' },
+  ENOTFOUND: { kind: 'unknown-host', words: 'its host name is not known' },
+  EAI_AGAIN: { kind: 'unknown-host', words: 'its host name cannot be looked up' },
+  EHOSTUNREACH: { kind: 'no-route', words: 'no route to its host' },
+  ENETUNREACH: { kind: 'no-route', words: 'no route to its network' },
+  EHOSTDOWN: { kind: 'no-route', words: 'its host is down' },
+  ETIMEDOUT: { kind: 'timeout', words: 'no connection in time' },
+  ECONNRESET: { kind: 'cut', words: 'it closed the connection without an answer' },
+  EPIPE: { kind: 'cut', words: 'it closed the connection without an answer' },
+} as const satisfies Record<string, { kind: FailureKind; words: string }>
+
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
