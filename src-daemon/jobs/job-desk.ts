@@ -164,8 +164,8 @@ export class JobDesk {
     const { sort, cursor, limit, ...filter } = input
     const query = queryOf(filter)
     const { lists } = this.#parts
-    const total = query.q === undefined ? lists.count(query, sort) : await lists.countInTurns(query, sort)
-    const page = lists.page(query, sort, cursor, limit, total)
+    const found = query.q === undefined ? null : await lists.search(query, sort)
+    const page = lists.page({ ...query, among: found?.among ?? undefined }, sort, cursor, limit, found?.total)
     if (page === null) throw new InvalidParameterError('cursor', 'cursor is not one that this list gave')
     return { ...page, jobs: page.jobs.map((job) => this.#decorate(job)) }
   }

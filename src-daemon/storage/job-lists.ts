@@ -1,9 +1,19 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { Job, JobState } from '../api/contract/values.ts'
-import type { JobRow } from './jobs.ts'
+import type { FileUrl, JobRow } from './jobs.ts'
 import { isByStateOnly, statesOf, whereOf, type JobQuery } from './job-query.ts'
-import { countedOf, segmentsOf, WAITING, type JobSort, type Segment } from './job-sorts.ts'
+import {
+  countedOf,
+  FINISHED,
+  RUNNING,
+  segmentsOf,
+  UNFINISHED,
+  WAITING,
+  type JobSort,
+  type Segment,
+} from './job-sorts.ts'
 import { JOB_JSON, LISTED_FINISHED_JSON, LISTED_PENDING_JSON, LISTED_RUNNING_JSON } from './job-sql.ts'
+import { LISTED_COLUMNS, listedJson, type ListedRow } from './listed-rows.ts'
 import { readCursor, writeCursor, type Cursor } from './list-cursor.ts'
 
 export interface JobPage {
@@ -26,16 +36,18 @@ type ListedState = 'pending' | 'running' | 'finished'
 /** Long lists of the ledger: keyset pages, JSON made by SQLite, never a whole table in memory. */
 export class JobLists {
   readonly #db: Database
+  readonly #fileUrl: FileUrl
   readonly #json: Statement
 
-  constructor(db: Database) {
+  constructor(db: Database, fileUrl: FileUrl) {
     this.#db = db
+    this.#fileUrl = fileUrl
     this.#json = db.prepare(`SELECT ${JOB_JSON} FROM jobs WHERE n = ?`).pluck()
   }
 
   /**
    * A page of jobs. `cursor` is the `next` of the page before; null when it is none of this sort. `total` as known from
-   * `countInTurns`, else counted at once.
+   * `search`, else counted at once.
    */
   page(query: JobQuery, sort: JobSort, cursor: string | undefined, limit: number, total?: number): JobPage | null {
     const segments = segmentsOf(sort)
@@ -98,7 +110,7 @@ export class JobLists {
   /** How many jobs the listing has. */
   count(query: JobQuery, sort: JobSort = 'default'): number {
     const counted = countedOf(sort)
-    if (isByStateOnly(query) && !counted.some(({ where }) => where.includes('NOT NULL'))) {
+    if (isByStateOnly(query) && counted.every(({ where }) => where === FINISHED || where === UNFINISHED)) {
       const states = statesOf(query)
       const rows = this.#db.prepare('SELECT state, count FROM job_counts').all() as { state: JobState; count: number }[]
       return rows
@@ -106,35 +118,46 @@ export class JobLists {
         .filter(({ state }) => counted.some(({ scope }) => (scope === 'finished') === (state === 'finished')))
         .reduce((sum, { count }) => sum + count, 0)
     }
-    return this.#count(query, sort, '1', {})
-  }
-
-  /** The same for a filter that no index helps (text search): other requests get their turn in between. */
-  async countInTurns(query: JobQuery, sort: JobSort = 'default'): Promise<number> {
-    const { first, last } = this.#db
-      .prepare('SELECT coalesce(min(n), 0) AS first, coalesce(max(n), 0) AS last FROM jobs')
-      .get() as { first: number; last: number }
-    let total = 0
-    for (let from = first; from <= last; from += SLICE) {
-      total += this.#count(query, sort, 'n >= :slice_from AND n < :slice_to', {
-        slice_from: from,
-        slice_to: from + SLICE,
-      })
-      await nextTurn()
-    }
-    return total
-  }
-
-  #count(query: JobQuery, sort: JobSort, slice: string, values: Readonly<Record<string, number>>): number {
-    return countedOf(sort).reduce((sum, { scope, where }) => {
+    return counted.reduce((sum, { scope, where }) => {
       const filter = whereOf(query, scope)
       if (filter === null) return sum
-      const count = this.#db
-        .prepare(`SELECT count(*) FROM jobs WHERE ${where} AND ${slice} AND ${filter.sql}`)
-        .pluck()
-        .get({ ...filter.values, ...values })
-      return sum + (count as number)
+      const sql = `SELECT count(*) FROM jobs WHERE ${where} AND ${filter.sql}`
+      return sum + (this.#db.prepare(sql).pluck().get(filter.values) as number)
     }, 0)
+  }
+
+  /**
+   * A filter that no index helps (text search), looked through in turns with other requests. `among` are the rows that
+   * match, for `page`; null when they are many, so that `page` finds enough of them quickly by itself.
+   */
+  async search(
+    query: JobQuery,
+    sort: JobSort,
+  ): Promise<{ readonly total: number; readonly among: readonly number[] | null }> {
+    const { first, last } = this.#db
+      .prepare('SELECT coalesce(min(n), 0) AS first, coalesce(max(n), -1) AS last FROM jobs')
+      .get() as { first: number; last: number }
+    let total = 0
+    let among: number[] | null = []
+    for (let from = first; from <= last; from += SLICE) {
+      const found = this.#matches(query, sort, from)
+      total += found.length
+      if (total > FEW) among = null
+      among?.push(...found)
+      await nextTurn()
+    }
+    return { total, among }
+  }
+
+  #matches(query: JobQuery, sort: JobSort, from: number): readonly number[] {
+    return countedOf(sort).flatMap(({ scope, where }) => {
+      const filter = whereOf(query, scope)
+      if (filter === null) return []
+      return this.#db
+        .prepare(`SELECT n FROM jobs NOT INDEXED WHERE n >= :slice AND n < :slice_end AND ${where} AND ${filter.sql}`)
+        .pluck()
+        .all({ ...filter.values, slice: from, slice_end: from + SLICE }) as number[]
+    })
   }
 
   /** Keys of the jobs that match, newest first, at most `limit`. */
@@ -160,8 +183,9 @@ export class JobLists {
 
   /** The rows of `listjobs.json` for one state as chunks of JSON text (objects joined by commas, at most 1 000 each). */
   async *listed(state: ListedState, project: string | null, limit: number): AsyncGenerator<string, void, void> {
-    for await (const rows of this.#pages<{ json: string }>(`${LISTED[state].select} AS json`, state, project, limit)) {
-      yield rows.map((row) => row.json).join()
+    const select = `${LISTED[state].select} AS json, ${LISTED_COLUMNS}`
+    for await (const rows of this.#pages<ListedRow>(select, state, project, limit)) {
+      yield rows.map((row) => (state === 'pending' ? row.json : listedJson(row, this.#fileUrl))).join()
     }
   }
 
@@ -226,13 +250,16 @@ const PAGE = 1_000
 /** Rows that are looked at in one turn where no index helps. */
 const SLICE = 20_000
 
+/** So many matches are put in order by themselves; of more, enough are found on a walk along the order's index. */
+const FEW = 5_000
+
 const LISTED = {
   pending: { select: LISTED_PENDING_JSON, where: WAITING, key: 'rank', descending: false },
   running: {
     select: LISTED_RUNNING_JSON,
-    where: `state = 'running'`,
+    where: RUNNING,
     key: 'started_at',
     descending: false,
   },
-  finished: { select: LISTED_FINISHED_JSON, where: `state = 'finished'`, key: 'ended_at', descending: true },
+  finished: { select: LISTED_FINISHED_JSON, where: FINISHED, key: 'ended_at', descending: true },
 } as const

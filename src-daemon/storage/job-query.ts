@@ -10,6 +10,8 @@ export interface JobQuery {
   readonly q?: string | undefined
   readonly from?: number | undefined
   readonly to?: number | undefined
+  /** Only these rows (`JobLists.search`). */
+  readonly among?: readonly number[] | undefined
 }
 
 /** Jobs that ended, those that did not, or both. Indexes are made for the first two. */
@@ -47,7 +49,10 @@ export function whereOf(query: JobQuery, scope: JobScope): Where | null {
   if (states === null) return null
   const all = [states, oneOf('project', query.project), oneOf('spider', query.spider), oneOf('node', query.node)]
   for (const part of all) if (part !== null && part !== '') parts.push(part)
-  if (query.q !== undefined && query.q !== '') {
+  if (query.among !== undefined) {
+    values['among'] = JSON.stringify(query.among)
+    parts.push('n IN (SELECT value FROM json_each(:among))')
+  } else if (query.q !== undefined && query.q !== '') {
     values['q'] = `%${query.q.replace(/[\\%_]/g, (c) => `\\${c}`)}%`
     values['q_key'] = query.q
     const like = ['id', 'spider', 'project', 'args', 'reason'].map((column) => `${column} LIKE :q ESCAPE '\\'`)

@@ -4,10 +4,6 @@
 const iso = (column: string): string =>
   `CASE WHEN ${column} IS NULL THEN NULL ELSE strftime('%Y-%m-%dT%H:%M:%f', ${column} / 1000.0, 'unixepoch') || 'Z' END`
 
-/** Milliseconds since 1970 in the form of Python's `str(datetime)`, local time. */
-const scrapydTime = (column: string): string =>
-  `CASE WHEN ${column} IS NULL THEN NULL ELSE strftime('%Y-%m-%d %H:%M:%f', ${column} / 1000.0, 'unixepoch', 'localtime') || '000' END`
-
 const OFFLINE = `EXISTS (SELECT 1 FROM nodes WHERE nodes.id = jobs.node_id AND nodes.state = 'offline')`
 
 /** A `Job` of the contract as JSON text. Needs the table under its own name `jobs`. */
@@ -27,16 +23,13 @@ export const LISTED_PENDING_JSON = `json_object(
   'id', id, 'project', project, 'spider', spider, 'version', version, 'settings', json(settings), 'args', json(args),
   'priority', priority, 'cluster_node', node)`
 
-/** A running row of `listjobs.json`; `file_url()` is the function that JobStore registers. */
+/** A running row of `listjobs.json` without times and URLs (`listed-rows.ts`). */
 export const LISTED_RUNNING_JSON = `json_object(
-  'id', id, 'project', project, 'spider', spider, 'pid', pid, 'start_time', ${scrapydTime('started_at')},
-  'log_url', file_url('log', project, spider, id, node_id), 'items_url', file_url('items', project, spider, id, node_id),
+  'id', id, 'project', project, 'spider', spider, 'pid', pid,
   'args', json(args), 'settings', json(settings), 'version', version, 'priority', priority, 'cluster_node', node)`
 
-/** A finished row of `listjobs.json`. */
+/** A finished row of `listjobs.json` without times and URLs (`listed-rows.ts`). */
 export const LISTED_FINISHED_JSON = `json_object(
   'id', id, 'project', project, 'spider', spider,
-  'start_time', ${scrapydTime('coalesce(started_at, ended_at)')}, 'end_time', ${scrapydTime('ended_at')},
-  'log_url', file_url('log', project, spider, id, node_id), 'items_url', file_url('items', project, spider, id, node_id),
   'args', json(args), 'settings', json(settings), 'version', version, 'priority', priority, 'cluster_node', node,
   'exit_code', exit_code, 'signal', signal, 'outcome', outcome, 'reason', reason)`

@@ -101,10 +101,8 @@ export class JobStore {
   readonly #nextGroup: Statement
   readonly #counts: Statement
 
-  constructor(db: Database, fileUrl: FileUrl) {
+  constructor(db: Database) {
     this.#db = db
-    // `varargs`: the number of parameters that a function declares would else be the only one it may be called with.
-    db.function('file_url', { deterministic: false, varargs: true }, fileUrl as (...values: unknown[]) => unknown)
     this.#byKey = db.prepare('SELECT * FROM jobs WHERE key = ?')
     this.#event = db.prepare(
       `INSERT INTO events (at, type, body) SELECT ?, 'job', json_object('job', json(${JOB_JSON})) FROM jobs WHERE key = ?`,
@@ -184,15 +182,17 @@ export class JobStore {
   /** Jobs of a node that have not ended, oldest first. */
   unfinishedOf(nodeId: string): readonly JobRow[] {
     return this.#db
-      .prepare(`SELECT * FROM jobs WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id = ?
-         ORDER BY n`)
+      .prepare(
+        `SELECT * FROM jobs INDEXED BY jobs_unfinished
+         WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id = ? ORDER BY n`,
+      )
       .all(nodeId) as JobRow[]
   }
 
   /** Jobs of a node that have not ended, those that wait there included. */
   unfinishedOn(nodeId: string): readonly JobRow[] {
     return this.#db
-      .prepare(`SELECT * FROM jobs WHERE node_id = ? AND state <> 'finished' ORDER BY n`)
+      .prepare(`SELECT * FROM jobs INDEXED BY jobs_unfinished WHERE state <> 'finished' AND node_id = ? ORDER BY n`)
       .all(nodeId) as JobRow[]
   }
 

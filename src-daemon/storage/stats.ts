@@ -122,7 +122,8 @@ export class StatsStore {
       this.#db
         .prepare(
           `SELECT each.key AS name, count(*) AS uses FROM
-             (SELECT ${column} FROM jobs WHERE project = ? AND spider = ? ORDER BY n DESC LIMIT 200) AS recent,
+             (SELECT ${column} FROM jobs WHERE state = 'finished' AND project = ? AND spider = ?
+              ORDER BY ended_at DESC, n DESC LIMIT 200) AS recent,
              json_each(recent.${column}) AS each
            GROUP BY 1 ORDER BY uses DESC, name LIMIT 50`,
         )
