@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
+from scrapyd_service.output import make_output_safe
+
 RESULT_FD = 3
 
 
@@ -22,6 +24,7 @@ def print_listing(folder, options):
     _limit_memory(options["memoryLimit"])
     os.chdir(folder)
     sys.path.insert(0, folder)
+    make_output_safe()
     try:
         listing = _Lister(folder, options).list()
     except BaseException:

@@ -1,6 +1,7 @@
-"""The file that stdout and stderr of spider and supervisor go to, and how it is kept from filling the disk."""
+"""What project code prints: how it is written, and how the file it goes to is kept from filling the disk."""
 
 import os
+import sys
 
 NOTICE = b"[the beginning of this output was dropped: it grew over %d bytes]\n"
 
@@ -28,3 +29,13 @@ def keep_short(path, limit):
         pass
     finally:
         os.close(fd)
+
+
+def make_output_safe():
+    """What project code prints goes out as UTF-8 whatever the locale, line by line, and never as an error."""
+    encoding = None if os.environ.get("PYTHONIOENCODING") else "utf-8"
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.reconfigure(encoding=encoding, errors="backslashreplace", line_buffering=True)
+        except (AttributeError, ValueError, OSError):
+            pass

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from scrapyd_service.output import make_output_safe
+
 
 def run(seat):
     """Runs the spider (or the project's own runner) and returns the exit code."""
@@ -13,7 +15,7 @@ def run(seat):
     seat.enter()
     os.chdir(job["projectDir"])
     sys.path.insert(0, job["projectDir"])
-    _make_output_safe()
+    make_output_safe()
     if job["runnerModule"] is not None:
         return _run_module(job)
     return _run_spider(seat)
@@ -37,13 +39,3 @@ def _run_module(job):
         sys.argv += ["-a", f"{name}={value}"]
     run_module(job["runnerModule"], run_name="__main__", alter_sys=True)
     return 0
-
-
-def _make_output_safe():
-    """What a spider prints goes to a file: as UTF-8 whatever the locale, at once, and never as an error."""
-    encoding = None if os.environ.get("PYTHONIOENCODING") else "utf-8"
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.reconfigure(encoding=encoding, errors="backslashreplace", line_buffering=True)
-        except (AttributeError, ValueError, OSError):
-            pass

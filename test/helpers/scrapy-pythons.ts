@@ -1,0 +1,24 @@
+import { delimiter } from 'node:path'
+import { askPython } from '../../scripts/lib/python.ts'
+import { peersPython, testPython } from './setup-python.ts'
+
+/** An interpreter with its Scrapy. */
+export interface ScrapyUnderTest {
+  readonly python: string
+  readonly version: string
+}
+
+/**
+ * The interpreters that the runner is tested with, one per version of Scrapy: the machine's own, the newest (which
+ * stock Scrapyd was installed with), and those in SCRAPYD_SERVICE_TEST_PYTHONS (paths, separated by colons).
+ */
+export function scrapyPythons(): ScrapyUnderTest[] {
+  const more = (process.env.SCRAPYD_SERVICE_TEST_PYTHONS ?? '').split(delimiter).filter((path) => path !== '')
+  const found = new Map<string, string>()
+  for (const python of [testPython(), peersPython(), ...more]) {
+    const version = askPython(python, 'import scrapy; print(scrapy.__version__)')
+    if (version === null) throw new Error(`${python} has no Scrapy`)
+    if (!found.has(version)) found.set(version, python)
+  }
+  return [...found].map(([version, python]) => ({ version, python }))
+}
