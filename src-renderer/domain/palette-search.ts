@@ -1,0 +1,62 @@
+/** A piece of a text; `hit` pieces are what the query matched. */
+export interface TextPart {
+  readonly text: string
+  readonly hit: boolean
+}
+
+export interface Match {
+  readonly score: number
+  readonly parts: readonly TextPart[]
+}
+
+/** Indexes of the characters of a Chinese text that Latin letters stand for (`cls` of 财联社), or null. */
+export type PinyinMatch = (text: string, query: string) => readonly number[] | null
+
+/**
+ * Whether a text answers a query: as a whole, at a word's begin, inside, by the first letters of its words (`xf` of
+ * `xinhua_finance`), or by pinyin. Better matches have a higher score. null: no match.
+ */
+export function matchText(text: string, query: string, pinyin: PinyinMatch | null = null): Match | null {
+  if (query === '') return { score: 0, parts: [{ text, hit: false }] }
+  const at = text.toLowerCase().indexOf(query.toLowerCase())
+  if (at !== -1) return { score: scoreOf(text, query, at), parts: mark(text, range(at, query.length)) }
+  const initials = matchInitials(text, query)
+  if (initials !== null) return { score: 20, parts: mark(text, initials) }
+  const byPinyin = /[㐀-鿿]/.test(text) ? (pinyin?.(text, query) ?? null) : null
+  return byPinyin === null ? null : { score: 30, parts: mark(text, byPinyin) }
+}
+
+function scoreOf(text: string, query: string, at: number): number {
+  if (text.length === query.length) return 100
+  if (at === 0) return 80
+  return isWordStart(text, at) ? 60 : 40
+}
+
+function isWordStart(text: string, at: number): boolean {
+  return at === 0 || !/[\p{L}\p{N}]/u.test(text[at - 1] ?? '') || /[a-z][A-Z]/.test(text.slice(at - 1, at + 1))
+}
+
+function matchInitials(text: string, query: string): number[] | null {
+  const hits: number[] = []
+  const wanted = query.toLowerCase()
+  for (let at = 0; at < text.length && hits.length < wanted.length; at += 1) {
+    if (isWordStart(text, at) && text[at]?.toLowerCase() === wanted[hits.length]) hits.push(at)
+  }
+  return hits.length === wanted.length ? hits : null
+}
+
+function range(from: number, length: number): number[] {
+  return Array.from({ length }, (_, index) => from + index)
+}
+
+function mark(text: string, hits: readonly number[]): TextPart[] {
+  const set = new Set(hits)
+  const parts: { text: string; hit: boolean }[] = []
+  for (const [at, character] of Array.from(text.split('')).entries()) {
+    const hit = set.has(at)
+    const last = parts.at(-1)
+    if (last?.hit === hit) last.text += character
+    else parts.push({ text: character, hit })
+  }
+  return parts
+}

@@ -1,0 +1,10 @@
+import 'element-plus/theme-chalk/base.css'
+import 'element-plus/theme-chalk/dark/css-vars.css'
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/layout.css'
+import './styles/element-plus.css'
+import { startConsole } from './start-console.ts'
+import { createBrowserTransport } from './transport/browser-transport.ts'
+
+startConsole(createBrowserTransport(), '#app')

@@ -1,0 +1,41 @@
+import { defineStore } from 'pinia'
+import { readonly, ref } from 'vue'
+
+/** A short word at the bottom right. Errors stay until they are closed, and are never said only here. */
+export interface Toast {
+  readonly id: number
+  readonly kind: 'done' | 'error'
+  readonly title: string
+  readonly text: string | null
+  readonly action: { readonly label: string; readonly run: () => void } | null
+}
+
+const SHOWN = 3
+const DONE_TIME = 4_000
+
+export const useToastsStore = defineStore('toasts', () => {
+  const toasts = ref<Toast[]>([])
+  let last = 0
+
+  function add(toast: Omit<Toast, 'id'>): number {
+    const id = ++last
+    toasts.value = [...toasts.value, { ...toast, id }].slice(-SHOWN)
+    if (toast.kind === 'done') setTimeout(() => close(id), DONE_TIME)
+    return id
+  }
+
+  /** Says that something was done, with one thing that can follow. */
+  function done(title: string, action: Toast['action'] = null): number {
+    return add({ kind: 'done', title, text: null, action })
+  }
+
+  function error(title: string, text: string | null = null): number {
+    return add({ kind: 'error', title, text, action: null })
+  }
+
+  function close(id: number): void {
+    toasts.value = toasts.value.filter((toast) => toast.id !== id)
+  }
+
+  return { toasts: readonly(toasts), done, error, close }
+})
