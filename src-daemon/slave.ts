@@ -1,9 +1,11 @@
 import type { ServerParts } from './api/ports.ts'
 import type { Core } from './core.ts'
 import { Poller } from './jobs/poller.ts'
+import { LoadTeller } from './node/load-teller.ts'
 import { LiveFeed } from './node/live-feed.ts'
-import { createLocalNode } from './local.ts'
+import { createLocalNode, localLoad } from './local.ts'
 import { localReach } from './node/local-node.ts'
+import { LOCAL_NODE } from './storage/jobs.ts'
 
 /** What the composition root starts and stops, and what the server serves. */
 export interface Role {
@@ -36,6 +38,7 @@ export function createSlave(core: Core): Role {
     historyToKeep: config.scrapyd.historyToKeep * 2,
     state: async () => ({ nodes: [await node.asNode()], projects: await node.projectViews() }),
   })
+  const loads = new LoadTeller(core.live, () => localLoad(core))
   const offs: (() => void)[] = []
   return {
     parts: {
@@ -53,17 +56,21 @@ export function createSlave(core: Core): Role {
         node.announceProject(name).catch((error: unknown) => log.warn(`project ${name} could not be announced`, error))
       })
       offs.push(
-        core.writer.onCommit(() => poller.wake()),
+        core.writer.onCommit(() => {
+          poller.wake()
+          loads.changed(LOCAL_NODE)
+        }),
         launcher.onFree(() => poller.wake()),
       )
       poller.start()
     },
     async stop() {
       for (const off of offs) off()
-      poller.stop()
+      loads.stop()
+      await poller.stop()
     },
     async drain() {
-      poller.stop()
+      await poller.stop()
       await launcher.drained()
     },
   }

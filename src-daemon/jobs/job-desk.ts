@@ -15,7 +15,7 @@ import type { JobLists } from '../storage/job-lists.ts'
 import type { JobQuery } from '../storage/job-query.ts'
 import type { FileUrl, JobRow, JobStore } from '../storage/jobs.ts'
 import type { StatsStore } from '../storage/stats.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, Scheduled } from './ledger.ts'
 import type { Rates } from './rates.ts'
 import { momentOf } from './moment.ts'
 
@@ -48,6 +48,7 @@ export interface JobDeskParts {
 
 /** At most this many jobs are touched by one batch action. */
 const BATCH = 10_000
+const AT_ONCE = 200
 
 /** Everything that can be asked about jobs, answered from the ledger: the same on a node and on a master. */
 export class JobDesk {
@@ -58,6 +59,9 @@ export class JobDesk {
   }
 
   async schedule(input: ScheduleInput, by: Requester): Promise<ScheduleReply> {
+    // Before all checks: what was scheduled stays scheduled, even if the project is gone by now.
+    const first = by.idempotencyKey === null ? null : this.#parts.ledger.firstAnswer(by.idempotencyKey)
+    if (first !== null) return this.#scheduleReply(first)
     await this.#parts.reach.requireSpider(input.project, input.spider, input.version)
     if (input.jobid !== null && !JOB_ID_PATTERN.test(input.jobid)) {
       throw new InvalidParameterError(
@@ -68,7 +72,7 @@ export class JobDesk {
     if (input.node !== null) this.#parts.reach.requireNode(input.node)
     // Refuses a spider whose name cannot be a folder before anything is stored.
     jobPath(this.#parts.logsDir, input.project, input.spider, `${input.jobid ?? 'id'}.log`)
-    const { key, id, duplicate } = await this.#parts.ledger.schedule({
+    const scheduled = await this.#parts.ledger.schedule({
       id: input.jobid,
       project: input.project,
       spider: input.spider,
@@ -80,6 +84,10 @@ export class JobDesk {
       scheduledBy: by.name,
       idempotencyKey: by.idempotencyKey,
     })
+    return this.#scheduleReply(scheduled)
+  }
+
+  #scheduleReply({ key, id, duplicate }: Scheduled): ScheduleReply {
     const reply = { jobid: id, key, node_name: this.#parts.jobs.get(key)?.node ?? this.#parts.nodeName }
     return duplicate ? { ...reply, duplicate } : reply
   }
@@ -97,19 +105,15 @@ export class JobDesk {
   /** Stores the cancel, then passes it on. Resolves to Scrapyd's word for the state before. */
   async #cancelRow(row: JobRow, signal: NodeJS.Signals | null, by: Requester): Promise<'pending' | 'running' | null> {
     const now = Date.now()
-    const dropped = await this.#parts.ledger.change(
-      row.key,
-      (current) => current.state === 'pending',
-      () => ({
-        state: 'finished',
-        outcome: 'cancelled',
-        reason: by.name === null ? 'Cancelled before it was started' : `Cancelled by ${by.name} before it was started`,
-        ended_at: now,
-        cancelled_by: by.name,
-        cancel_requested_at: now,
-        cancel_delivered: 1,
-      }),
-    )
+    const dropped = await this.#parts.ledger.change(row.key, isInOwnQueue, () => ({
+      state: 'finished',
+      outcome: 'cancelled',
+      reason: by.name === null ? 'Cancelled before it was started' : `Cancelled by ${by.name} before it was started`,
+      ended_at: now,
+      cancelled_by: by.name,
+      cancel_requested_at: now,
+      cancel_delivered: 1,
+    }))
     if (dropped !== null) {
       this.#parts.ledger.announceEnd(row.key)
       return 'pending'
@@ -119,7 +123,7 @@ export class JobDesk {
       row.key,
       (current) => {
         before = current
-        return current.state !== 'finished' && current.state !== 'pending'
+        return current.state !== 'finished' && !isInOwnQueue(current)
       },
       (current) => ({
         cancel_requested_at: current.cancel_requested_at ?? now,
@@ -189,7 +193,7 @@ export class JobDesk {
           )
           return {
             ok: true,
-            job: this.get(reply.key),
+            job: this.#known(reply.key),
             duplicate: reply.duplicate ?? false,
             error: null,
             code: null,
@@ -204,9 +208,14 @@ export class JobDesk {
   }
 
   get(key: string): Job {
-    const job = this.#parts.lists.job(key)
+    const job = this.#known(key)
     if (job === null) throw new JobNotFoundError(key)
-    return this.#decorate(job)
+    return job
+  }
+
+  #known(key: string): Job | null {
+    const job = this.#parts.lists.job(key)
+    return job === null ? null : this.#decorate(job)
   }
 
   detail(key: string): JobDetail {
@@ -240,19 +249,19 @@ export class JobDesk {
     let cancelled = 0
     let skipped = 0
     const errors: { key: string; message: string }[] = []
-    for (const key of this.#keys(selection, true)) {
+    const cancel = async (key: string) => {
       const row = this.#parts.jobs.get(key)
-      if (row === null || row.state === 'finished') {
-        skipped++
-        continue
-      }
       try {
-        if ((await this.#cancelRow(row, null, by)) === null) skipped++
+        const before = row === null || row.state === 'finished' ? null : await this.#cancelRow(row, null, by)
+        if (before === null) skipped++
         else cancelled++
       } catch (error) {
         errors.push({ key, message: (error as Error).message })
       }
     }
+    const keys = this.#keys(selection, true)
+    // Many at once, so that they share commits.
+    for (let at = 0; at < keys.length; at += AT_ONCE) await Promise.all(keys.slice(at, at + AT_ONCE).map(cancel))
     return { cancelled, skipped, errors }
   }
 
@@ -286,6 +295,11 @@ export class JobDesk {
     const live = job.state === 'running' ? this.#parts.rates.live(job.key) : null
     return live === null ? job : { ...job, ...live }
   }
+}
+
+/** Whether a job waits here. One that waits on another node is only mirrored: that node has to be told. */
+function isInOwnQueue(row: JobRow): boolean {
+  return row.state === 'pending' && row.node_id === null
 }
 
 /** The same job once more: a new id, the same everything else. */

@@ -6,14 +6,17 @@ const ANY_RECORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]+\] [A-Z]+: /
 
 /**
  * The last error of a Scrapy log as one line: the exception that ends its traceback, else the record's own text.
- * null when there is none in the file's last 64 KiB or the file cannot be read (a reason is a help, never a must).
+ * null when there is none in the file's last 64 KiB, nothing was written since `since` (ms), or the file cannot be read
+ * (a reason is a help, never a must).
  */
-export async function lastLoggedError(file: string): Promise<string | null> {
+export async function lastLoggedError(file: string, since: number): Promise<string | null> {
   let text: string
   try {
     const handle = await open(file)
     try {
-      const { size } = await handle.stat()
+      const { size, mtimeMs } = await handle.stat()
+      // File systems may keep whole seconds only.
+      if (mtimeMs < since - 1_000) return null
       const buffer = Buffer.alloc(Math.min(size, TAIL))
       await handle.read(buffer, 0, buffer.length, size - buffer.length)
       text = buffer.toString('utf8')

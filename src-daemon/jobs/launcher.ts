@@ -4,13 +4,16 @@ import type { RatePoint } from '../api/contract/values.ts'
 import { ScrapydServiceError } from '../errors.ts'
 import { jobPath } from '../files/job-path.ts'
 import type { Logger } from '../logger.ts'
-import type { EndRecord, Run, Runner, RunObserver, StartRecord, StatsSnapshot } from '../runner/run.ts'
+import type { EndRecord, Runner, RunObserver, StartRecord, StatsSnapshot } from '../runner/run.ts'
 import { LOCAL_NODE, type JobRow, type JobStore, type NewJobRow } from '../storage/jobs.ts'
+import { endingOf, unstartable } from './ending.ts'
+import { JobStoring } from './job-storing.ts'
 import { lastLoggedError } from './last-error.ts'
 import type { Ledger } from './ledger.ts'
-import { outcomeOf } from './outcome.ts'
-import { countersOf, Rates, type LiveCounters } from './rates.ts'
+import { outcomeOf, type DecidedOutcome } from './outcome.ts'
+import type { LiveCounters, Rates } from './rates.ts'
 import { isLocalItemsDir, newToken, runFolder, runSpecOf, type JobFolders, type RunnableCode } from './run-spec.ts'
+import { Slot } from './slot.ts'
 
 /** Finds the code of a job at the moment of its start. Throws when it cannot be run; the message becomes the reason. */
 export type CodeFinder = (
@@ -36,16 +39,6 @@ export interface LauncherParts {
   readonly onStats: (key: string, live: LiveCounters, point: RatePoint | null) => void
 }
 
-interface Slot {
-  readonly key: string
-  readonly project: string
-  run: Run | null
-  /** The spider was told to end by us; after this moment the tree is killed. */
-  killTimer: NodeJS.Timeout | null
-  signalled: boolean
-  ended: boolean
-}
-
 /**
  * Runs jobs on this machine: holds the slots, starts runs, stores what they report, cancels them, adopts what an earlier
  * daemon left. A slot is given back when, and only when, the end of its job is committed.
@@ -54,10 +47,13 @@ export class Launcher {
   readonly #parts: LauncherParts
   readonly #slots = new Map<string, Slot>()
   readonly #freed = new Set<() => void>()
+  readonly #storing: JobStoring
   #stopping = false
+  #draining = false
 
   constructor(parts: LauncherParts) {
     this.#parts = parts
+    this.#storing = new JobStoring(parts.log)
   }
 
   get maxProc(): number {
@@ -69,7 +65,7 @@ export class Launcher {
   }
 
   get free(): number {
-    return this.#stopping ? 0 : Math.max(0, this.#parts.maxProc - this.#slots.size)
+    return this.#stopping || this.#draining ? 0 : Math.max(0, this.#parts.maxProc - this.#slots.size)
   }
 
   /** How many slots a project uses. */
@@ -126,7 +122,7 @@ export class Launcher {
     commit: (token: string) => Promise<JobRow | null>,
   ): Promise<JobRow | null> {
     if (this.free === 0 || this.#slots.has(key)) return null
-    const slot: Slot = { key, project, run: null, killTimer: null, signalled: false, ended: false }
+    const slot = new Slot(key, project, this.#parts.log)
     this.#slots.set(key, slot)
     let row: JobRow | null
     try {
@@ -149,13 +145,9 @@ export class Launcher {
       const code = await this.#parts.findCode(row.project, row.spider, row.requested_version)
       const spec = runSpecOf(row, code, this.#parts.folders, this.#parts)
       await this.#prepareFolders(row)
-      if (code.version !== null && code.version !== row.version) {
-        await this.#parts.ledger.change(
-          row.key,
-          (now) => now.state === 'starting',
-          () => ({ version: code.version }),
-        )
-      }
+      // It stays `starting`, without a claim: the next daemon starts it.
+      if (this.#stopping) return
+      slot.version = code.version
       // A cancel that came while the job was being prepared: nothing was started yet.
       if (this.#parts.jobs.get(row.key)?.cancel_requested_at !== null) {
         await this.#end(slot, row.key, unstartable('Cancelled before it was started'))
@@ -163,6 +155,7 @@ export class Launcher {
       }
       slot.run = this.#parts.runner.start(spec, this.#observer(slot))
     } catch (error) {
+      if (this.#stopping) return
       if (!(error instanceof ScrapydServiceError)) this.#parts.log.error(`job ${row.key} could not be started`, error)
       await this.#end(slot, row.key, unstartable(error instanceof Error ? error.message : String(error)))
     }
@@ -183,29 +176,35 @@ export class Launcher {
   }
 
   #observer(slot: Slot): RunObserver {
+    const failed = (error: unknown) => this.#parts.log.error(`what job ${slot.key} reported was not understood`, error)
     return {
-      started: (record) => void this.#started(slot, record),
+      started: (record) => {
+        this.#started(slot, record).catch(failed)
+      },
       stats: (snapshot) => this.#stats(slot, snapshot),
-      ended: (record) => void this.#end(slot, slot.key, record),
+      ended: (record) => {
+        this.#end(slot, slot.key, record).catch(failed)
+      },
     }
   }
 
   async #started(slot: Slot, record: StartRecord): Promise<void> {
-    await this.#persist(() =>
+    await this.#storing.store(() =>
       this.#parts.ledger.change(
         slot.key,
         (now) => now.state === 'starting' || (now.state === 'running' && now.pid !== record.pid),
         () => ({
           state: 'running',
           pid: record.pid,
-          started_at: record.startedAt,
+          started_at: Math.round(record.startedAt),
+          ...(slot.version === null ? {} : { version: slot.version }),
           runner: this.#parts.runnerModule === null ? record.mode : 'custom',
           runner_note: record.modeNote,
         }),
       ),
     )
-    const row = this.#parts.jobs.get(slot.key)
-    if (row?.cancel_requested_at != null && row.cancel_delivered === 0 && !slot.ended) await this.#deliver(slot, row)
+    const row = this.#stopping ? null : this.#parts.jobs.get(slot.key)
+    if (row?.cancel_requested_at != null && row.cancel_delivered === 0) await this.#deliver(slot, row)
   }
 
   #stats(slot: Slot, snapshot: StatsSnapshot): void {
@@ -215,43 +214,20 @@ export class Launcher {
   }
 
   async #end(slot: Slot, key: string, record: EndRecord): Promise<void> {
-    if (slot.ended) return
+    if (slot.ended || this.#stopping) return
     slot.ended = true
-    if (slot.killTimer !== null) clearTimeout(slot.killTimer)
+    slot.stopTimer()
     const row = this.#parts.jobs.get(key)
     if (row !== null && row.state !== 'finished') {
-      const logFile = this.#logFile(row)
-      const { outcome, reason } = outcomeOf(record, {
-        cancelAsked: row.cancel_requested_at !== null,
-        cancelledBy: row.cancelled_by,
-        lastLoggedError: logFile === null ? null : await lastLoggedError(logFile),
-      })
       const stats = record.stats ?? this.#parts.rates.stats(key)
-      const live = stats === null ? null : countersOf(stats)
-      const startedAt = row.started_at ?? record.startedAt
-      await this.#persist(() =>
-        this.#parts.ledger.finish(
-          key,
-          {
-            outcome,
-            reason,
-            // A clock that was set back must not make a job end before it began.
-            ended_at: Math.max(record.endedAt, startedAt ?? row.created_at),
-            started_at: startedAt,
-            pid: row.pid ?? record.pid,
-            exit_code: record.exitCode,
-            signal: record.signal,
-            finish_reason: record.finishReason,
-            pages: live?.pages ?? null,
-            items: live?.items ?? null,
-            errors: live?.errors ?? null,
-            cpu_seconds: record.cpuSeconds,
-            max_rss_bytes: record.maxRssBytes,
-            output_tail: record.outputTail,
-          },
-          stats,
-        ),
+      const ending = endingOf(row, record, await this.#outcome(row, record), stats)
+      const { outcome, reason, ended_at } = ending
+      const isStored = await this.#storing.store(
+        () => this.#parts.ledger.finish(key, ending, stats),
+        () => this.#parts.ledger.finish(key, { outcome, reason, ended_at }),
       )
+      // Stopping: slot and run folder stay, so that the next daemon reads the end there.
+      if (!isStored) return
     }
     this.#parts.rates.forget(key)
     this.#giveBack(slot)
@@ -262,27 +238,28 @@ export class Launcher {
     }
   }
 
+  async #outcome(row: JobRow, record: EndRecord): Promise<DecidedOutcome> {
+    const context = {
+      cancelAsked: row.cancel_requested_at !== null,
+      cancelledBy: row.cancelled_by,
+      lastLoggedError: null,
+    }
+    const decided = outcomeOf(record, context)
+    const logFile = decided.outcome === 'failed' ? this.#logFile(row) : null
+    if (logFile === null) return decided
+    // The log may be of an earlier run with this id, to which this run has added nothing.
+    return outcomeOf(record, {
+      ...context,
+      lastLoggedError: await lastLoggedError(logFile, row.started_at ?? record.startedAt ?? row.created_at),
+    })
+  }
+
   #logFile(row: JobRow): string | null {
     try {
       return jobPath(this.#parts.folders.logsDir, row.project, row.spider, `${row.id}.log`)
     } catch {
       // A name that leaves its folder never had a log.
       return null
-    }
-  }
-
-  /** A full disk must not lose what a run reported: tried again until it is stored (or the daemon stops). */
-  async #persist<T>(store: () => Promise<T>): Promise<T | null> {
-    for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
-      try {
-        return await store()
-      } catch (error) {
-        if (this.#stopping) return null
-        this.#parts.log.error('the state of a job could not be stored; trying again', error)
-        await new Promise((resolve) => {
-          setTimeout(resolve, wait).unref()
-        })
-      }
     }
   }
 
@@ -300,53 +277,27 @@ export class Launcher {
     await this.#deliver(slot, row)
   }
 
-  /** INT (or what was asked for) to the spider's process, once; after `cancel_timeout` KILL to the whole tree. */
   async #deliver(slot: Slot, row: JobRow): Promise<void> {
-    if (slot.run === null) return
-    const run = slot.run
     const signal = (row.cancel_signal ?? 'SIGINT') as NodeJS.Signals
-    if (signal === 'SIGKILL') {
-      await run.kill()
-      return
-    }
-    // A second INT would make Scrapy drop its feeds; another signal that the operator asks for is passed on.
-    if (!slot.signalled || signal !== 'SIGINT') {
-      slot.signalled = true
-      if (row.cancel_delivered === 0 || signal !== 'SIGINT') await run.signal(signal)
-      await this.#persist(() =>
-        this.#parts.ledger.change(
-          row.key,
-          (now) => now.state === 'running' && now.cancel_delivered === 0,
-          () => ({ cancel_delivered: 1 }),
-        ),
-      )
-    }
-    if (slot.killTimer === null && !slot.ended) {
-      slot.killTimer = setTimeout(() => {
-        this.#parts.log.warn(
-          `job ${row.key} (${row.project}/${row.spider}) did not close in time after the cancel; killing it`,
-        )
-        void run.kill()
-      }, this.#parts.cancelTimeoutMs)
-      slot.killTimer.unref()
-    }
+    if (!(await slot.cancel(signal, this.#parts.cancelTimeoutMs)) || row.cancel_delivered === 1) return
+    await this.#storing.store(() =>
+      this.#parts.ledger.change(
+        row.key,
+        (now) => now.state === 'running' && now.cancel_delivered === 0,
+        () => ({ cancel_delivered: 1 }),
+      ),
+    )
   }
 
   /** Takes over what an earlier daemon left: running spiders stay running, ended ones get their real end. */
   async adopt(): Promise<void> {
-    const rows = this.#parts.jobs.unfinishedOf(LOCAL_NODE)
+    const rows = this.#parts.jobs.unfinishedOf(LOCAL_NODE).filter((row) => row.state !== 'assigned')
     await Promise.all(rows.map((row) => this.#adoptOne(row)))
   }
 
   async #adoptOne(row: JobRow): Promise<void> {
-    const slot: Slot = {
-      key: row.key,
-      project: row.project,
-      run: null,
-      killTimer: null,
-      signalled: row.cancel_delivered === 1,
-      ended: false,
-    }
+    const sent = row.cancel_delivered === 1 ? [(row.cancel_signal ?? 'SIGINT') as NodeJS.Signals] : []
+    const slot = new Slot(row.key, row.project, this.#parts.log, sent)
     this.#slots.set(row.key, slot)
     try {
       const spec = {
@@ -356,18 +307,22 @@ export class Launcher {
         runDir: runFolder(this.#parts.folders, row),
       }
       const adoption = await this.#parts.runner.adopt(spec, this.#observer(slot))
+      // What follows is not waited for: it may take its time (a full disk), and the daemon is to serve.
       switch (adoption.found) {
         case 'running':
           slot.run = adoption.run
           this.#parts.log.info(`job ${row.key} (${row.project}/${row.spider}) goes on running; adopted`)
-          if (row.cancel_requested_at !== null && !slot.ended) await this.#deliver(slot, row)
+          if (row.cancel_requested_at !== null) void this.#deliver(slot, row)
           return
         case 'ended':
-          await this.#end(slot, row.key, adoption.record)
+          void this.#end(slot, row.key, adoption.record)
           return
         case 'unclaimed':
-          if (row.cancel_requested_at === null) await this.#start(slot, row)
-          else await this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+          if (row.cancel_requested_at !== null) {
+            void this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+            return
+          }
+          void this.#start(slot, row)
       }
     } catch (error) {
       this.#parts.log.error(`job ${row.key} could not be adopted`, error)
@@ -379,8 +334,9 @@ export class Launcher {
     }
   }
 
-  /** Waits until no slot is used (`--drain`). */
+  /** Takes nothing new and waits until no slot is used (`--drain`). */
   async drained(): Promise<void> {
+    this.#draining = true
     while (this.#slots.size > 0) {
       await new Promise<void>((resolve) => {
         const off = this.onFree(() => {
@@ -395,26 +351,10 @@ export class Launcher {
   async stop(): Promise<void> {
     this.#stopping = true
     for (const slot of this.#slots.values()) {
-      if (slot.killTimer !== null) clearTimeout(slot.killTimer)
+      slot.stopTimer()
       slot.run?.release()
     }
     await this.#parts.runner.stop()
-  }
-}
-
-function unstartable(reason: string): EndRecord {
-  return {
-    seen: 'unstartable',
-    exitCode: null,
-    signal: null,
-    startedAt: null,
-    endedAt: Date.now(),
-    pid: null,
-    cpuSeconds: null,
-    maxRssBytes: null,
-    finishReason: null,
-    stats: null,
-    reason,
-    outputTail: null,
+    await this.#storing.stop()
   }
 }

@@ -73,16 +73,20 @@ export class Ledger {
   async schedule(request: JobRequest): Promise<Scheduled> {
     const now = this.#now()
     return this.#writer.write(() => {
-      if (request.idempotencyKey !== null) {
-        const first = this.#requests.reply(request.idempotencyKey, now)
-        if (first !== null) return JSON.parse(first) as Scheduled
-      }
+      const first = request.idempotencyKey === null ? null : this.firstAnswer(request.idempotencyKey)
+      if (first !== null) return first
       const scheduled = this.#insert(request, now)
       if (request.idempotencyKey !== null) {
         this.#requests.remember(request.idempotencyKey, JSON.stringify(scheduled), now)
       }
       return scheduled
     })
+  }
+
+  /** What the first request with that `Idempotency-Key` was answered; null when there was none in 24 h. */
+  firstAnswer(idempotencyKey: string): Scheduled | null {
+    const first = this.#requests.reply(idempotencyKey, this.#now())
+    return first === null ? null : (JSON.parse(first) as Scheduled)
   }
 
   #insert(request: JobRequest, now: number): Scheduled {
@@ -138,7 +142,10 @@ export class Ledger {
     if (row === null || !condition(row)) return null
     this.#jobs.update(key, patch(row))
     this.#jobs.appendEvent(key, this.#now())
-    return this.#jobs.get(key)
+    const changed = this.#jobs.get(key)
+    // The row stays until the owner has this event (`Retention`).
+    if (row.owner !== null && changed?.state === 'finished') this.#jobs.update(key, { end_seq: this.#events.head() })
+    return changed
   }
 
   /** Ends a job that has not ended. `stats` are Scrapy's final ones. */

@@ -33,7 +33,8 @@ export function outcomeOf(end: EndRecord, context: OutcomeContext): DecidedOutco
       }
     default:
   }
-  if (end.signal !== null) {
+  // After a cancel the signal is ours: the spider had finished by itself, but hung on its way out.
+  if (end.signal !== null && !context.cancelAsked) {
     const hint = end.signal === 'SIGKILL' ? ' (out of memory?)' : ''
     return { outcome: 'failed', reason: `Ended by ${end.signal}, not sent by us${hint}` }
   }
@@ -63,10 +64,12 @@ export function outcomeOf(end: EndRecord, context: OutcomeContext): DecidedOutco
   return { outcome: 'finished', reason: null }
 }
 
-/** A number among Scrapy's stats; 0 when it is not there. */
+/** A count among Scrapy's stats; 0 when it is not there or no count (spiders may set any stat to anything). */
 export function counter(stats: Readonly<Record<string, unknown>> | null, name: string): number {
   const value = stats?.[name]
-  return typeof value === 'number' && Number.isFinite(value) ? value : 0
+  return typeof value === 'number' && Number.isFinite(value)
+    ? Math.trunc(Math.min(Math.max(value, 0), Number.MAX_SAFE_INTEGER))
+    : 0
 }
 
 function cancelReason(end: EndRecord, context: OutcomeContext): string {

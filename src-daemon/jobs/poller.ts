@@ -14,6 +14,7 @@ export class Poller {
   readonly #log: Logger
   readonly #intervalMs: number
   #timer: NodeJS.Timeout | null = null
+  #tickDone: Promise<void> = Promise.resolve()
   #ticking = false
   #again = false
   #stopped = false
@@ -38,9 +39,11 @@ export class Poller {
     this.wake()
   }
 
-  stop(): void {
+  /** Resolves when the job that is being started now, if any, is committed. */
+  async stop(): Promise<void> {
     this.#stopped = true
     if (this.#timer !== null) clearInterval(this.#timer)
+    await this.#tickDone
   }
 
   /** Something changed: a job arrived, a slot is free, the node was resumed. */
@@ -49,7 +52,7 @@ export class Poller {
       this.#again = true
       return
     }
-    void this.#tick()
+    this.#tickDone = this.#tick()
   }
 
   async #tick(): Promise<void> {
@@ -60,7 +63,9 @@ export class Poller {
         while (!this.#stopped && this.#launcher.free > 0 && !this.#isPaused()) {
           const next = nextJob(this.#jobs.pendingProjects(), (project) => this.#launcher.runningOf(project))
           if (next === null) break
-          await this.#launcher.launch(next.key, next.project)
+          const row = await this.#launcher.launch(next.key, next.project)
+          // Not started, and still there: trying again at once would go on for ever.
+          if (row === null && this.#jobs.get(next.key)?.state === 'pending') break
         }
       } while (this.#again)
     } catch (error) {

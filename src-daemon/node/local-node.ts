@@ -119,7 +119,7 @@ export class LocalNode implements ScrapydApi {
       keys.map(async (key) => {
         const row = await this.#parts.ledger.change(
           key,
-          (current) => current.state === 'pending',
+          (current) => current.state === 'pending' && current.node_id === null,
           () => ({
             state: 'finished',
             outcome: 'cancelled',

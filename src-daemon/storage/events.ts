@@ -20,7 +20,7 @@ export class EventStore {
     this.#append = db.prepare('INSERT INTO events (at, type, body) VALUES (?, ?, ?)')
     this.#read = db.prepare(
       `SELECT seq, type,
-              '{"type":"' || type || '","seq":' || seq || ',"at":"' || strftime('%Y-%m-%dT%H:%M:%f', at / 1000.0, 'unixepoch') || 'Z",' || substr(body, 2) AS json
+              '{"type":"' || type || '","seq":' || seq || ',"at":"' || strftime('%Y-%m-%dT%H:%M:%f', at / 1000.0, 'unixepoch') || 'Z"' || iif(body = '{}', '}', ',' || substr(body, 2)) AS json
        FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
     )
     this.#bounds = db.prepare(

@@ -50,6 +50,7 @@ export interface JobRow {
   readonly cpu_seconds: number | null
   readonly max_rss_bytes: number | null
   readonly output_tail: string | null
+  readonly end_seq: number | null
 }
 
 /** What a change of a job may set. */

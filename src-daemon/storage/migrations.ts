@@ -58,6 +58,8 @@ const MIGRATIONS: readonly Migration[] = [
         cpu_seconds REAL,
         max_rss_bytes INTEGER,
         output_tail TEXT,
+        -- Of a dispatched job: number of the event of its end, which its owner acknowledges.
+        end_seq INTEGER,
         -- For the queue's index: best first, no NULL, so that a row value can be compared (and sought) in one direction.
         rank REAL AS (-priority) VIRTUAL,
         pin TEXT AS (coalesce(pinned_node, '')) VIRTUAL,
@@ -176,6 +178,7 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
       -- On a slave: attempts that the master took back, so that a late request does not start them.
       CREATE TABLE revoked (key TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key)) STRICT, WITHOUT ROWID;
+      CREATE INDEX revoked_at ON revoked (at);
     `,
   },
 ]

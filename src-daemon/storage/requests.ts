@@ -9,7 +9,9 @@ export class RequestStore {
   constructor(db: Database) {
     this.#get = db.prepare('SELECT reply FROM requests WHERE idempotency_key = ? AND at > ?')
     this.#put = db.prepare('INSERT OR REPLACE INTO requests (idempotency_key, at, reply) VALUES (?, ?, ?)')
-    this.#prune = db.prepare('DELETE FROM requests WHERE at <= ?')
+    this.#prune = db.prepare(
+      'DELETE FROM requests WHERE idempotency_key IN (SELECT idempotency_key FROM requests WHERE at <= ? LIMIT ?)',
+    )
   }
 
   /** The JSON text of the first answer, or null. */
@@ -23,8 +25,9 @@ export class RequestStore {
     this.#put.run(key, now, reply)
   }
 
-  prune(now: number): void {
-    this.#prune.run(now - KEPT_MS)
+  /** Inside `Writer.write`: forgets old answers, at most `limit`. Returns how many went. */
+  prune(now: number, limit: number): number {
+    return this.#prune.run(now - KEPT_MS, limit).changes
   }
 }
 

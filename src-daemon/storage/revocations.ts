@@ -12,7 +12,7 @@ export class RevocationStore {
       `INSERT INTO revoked (key, attempt, at) VALUES (:key, :attempt, :at)
        ON CONFLICT (key) DO UPDATE SET attempt = max(attempt, :attempt), at = :at`,
     )
-    this.#prune = db.prepare('DELETE FROM revoked WHERE at < ?')
+    this.#prune = db.prepare('DELETE FROM revoked WHERE key IN (SELECT key FROM revoked WHERE at < ? LIMIT ?)')
   }
 
   /** The highest attempt of that key that was taken back; 0 when none was. */
@@ -25,8 +25,8 @@ export class RevocationStore {
     this.#put.run({ key, attempt, at })
   }
 
-  /** Inside `Writer.write`: forgets what is older than any request can be. */
-  prune(before: number): void {
-    this.#prune.run(before)
+  /** Inside `Writer.write`: forgets what is older than any request can be, at most `limit`. Returns how many went. */
+  prune(before: number, limit: number): number {
+    return this.#prune.run(before, limit).changes
   }
 }

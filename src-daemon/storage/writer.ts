@@ -65,13 +65,21 @@ export class Writer {
       }
       this.#db.exec('COMMIT')
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      this.#rollback()
       const failure = toStorageError(error)
       for (const { reject } of batch) reject(failure)
       return
     }
     for (const settle of done) settle()
     for (const listener of this.#listeners) listener()
+  }
+
+  #rollback(): void {
+    try {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself; what counts is the first error.
+    }
   }
 }
 
