@@ -1,5 +1,5 @@
 import type { DispatchReply, DispatchRequest } from '../api/contract/endpoints.ts'
-import { ProjectNotFoundError, ScrapydServiceError, SpiderNotFoundError } from '../errors.ts'
+import { ProjectNotFoundError, ScrapydServiceError, SpiderNotFoundError, StorageError } from '../errors.ts'
 import type { Launcher } from '../jobs/launcher.ts'
 import type { JobDesk, Reach } from '../jobs/job-desk.ts'
 import type { JobStore } from '../storage/jobs.ts'
@@ -24,42 +24,44 @@ export interface DispatchInboxParts {
  */
 export class DispatchInbox {
   readonly #parts: DispatchInboxParts
+  /** Requests that are being answered, by key. */
+  readonly #puts = new Map<string, Promise<void>>()
 
   constructor(parts: DispatchInboxParts) {
     this.#parts = parts
   }
 
+  /**
+   * One after the other for each key: a request that is repeated while the first is still being answered must not be told
+   * `busy` about a job that is about to be accepted.
+   */
   async put(key: string, request: DispatchRequest): Promise<DispatchReply> {
-    const { owner, jobs, launcher, reach, revocations } = this.#parts
-    try {
-      await owner.claim(request.owner, request.takeover)
-    } catch (error) {
-      if (error instanceof ForeignMasterError) return { answer: 'foreign', job: null, reason: error.message }
-      throw error
-    }
-    if (jobs.get(key) !== null) return this.#already(key)
-    if (revocations.attempt(key) >= request.attempt) {
-      return { answer: 'revoked', job: null, reason: 'The master took this dispatch back' }
-    }
-    if (isExpired(request)) return { answer: 'expired', job: null, reason: 'The request arrived too late' }
-    if (this.#parts.isPaused()) return { answer: 'busy', job: null, reason: 'This node is paused' }
-    if (launcher.free === 0) return this.#full()
+    for (let before = this.#puts.get(key); before !== undefined; before = this.#puts.get(key)) await before
+    const answering = this.#put(key, request)
+    const answered = answering.then(
+      () => {},
+      () => {},
+    )
+    this.#puts.set(key, answered)
+    void answered.then(() => this.#puts.delete(key))
+    return answering
+  }
+
+  async #put(key: string, request: DispatchRequest): Promise<DispatchReply> {
+    const { owner, launcher, reach } = this.#parts
     const { job } = request
     try {
+      await owner.claim(request.owner, request.takeover)
+      const refusal = this.#refusal(key, request)
+      if (refusal !== null) return refusal
       await reach.requireSpider(job.project, job.spider, job.version)
+      // The list of spiders may have taken its time: everything is asked again.
+      owner.requireOwner(request.owner.instance)
     } catch (error) {
-      if (!(error instanceof ScrapydServiceError)) throw error
-      const answer =
-        error instanceof ProjectNotFoundError
-          ? 'no-project'
-          : error instanceof SpiderNotFoundError
-            ? 'no-spider'
-            : 'unstartable'
-      return { answer, job: null, reason: error.message }
+      return answerOf(error)
     }
-    // The list of spiders may have taken its time, and a revocation may be committed in the same batch: asked again there.
-    const isRevoked = () => revocations.attempt(key) >= request.attempt
-    if (isExpired(request)) return { answer: 'expired', job: null, reason: 'The request arrived too late' }
+    const refusal = this.#refusal(key, request)
+    if (refusal !== null) return refusal
     const row = await launcher.launchNew(
       {
         key,
@@ -76,16 +78,33 @@ export class DispatchInbox {
         owner: request.owner.instance,
         owner_attempt: request.attempt,
       },
-      isRevoked,
+      // A revocation may be committed in the same batch.
+      () => this.#isRevoked(key, request),
     )
     if (row !== null) return { answer: 'accepted', job: this.#parts.desk.get(key), reason: null }
-    if (jobs.get(key) !== null) return this.#already(key)
-    return isRevoked() ? { answer: 'revoked', job: null, reason: 'The master took this dispatch back' } : this.#full()
+    return this.#refusal(key, request) ?? this.#full()
+  }
+
+  /** Why a dispatch is not taken now; null when it can be. */
+  #refusal(key: string, request: DispatchRequest): DispatchReply | null {
+    const { jobs, desk, launcher, isPaused } = this.#parts
+    if (jobs.get(key) !== null) return { answer: 'already', job: desk.get(key), reason: null }
+    if (this.#isRevoked(key, request)) {
+      return { answer: 'revoked', job: null, reason: 'The master took this dispatch back' }
+    }
+    if (isExpired(request)) return { answer: 'expired', job: null, reason: 'The request arrived too late' }
+    if (isPaused()) return { answer: 'busy', job: null, reason: 'This node is paused' }
+    return launcher.free === 0 ? this.#full() : null
+  }
+
+  #isRevoked(key: string, { attempt }: DispatchRequest): boolean {
+    return this.#parts.revocations.attempt(key) >= attempt
   }
 
   get(key: string): { known: boolean; revoked: boolean; job: DispatchReply['job'] } {
     const known = this.#parts.jobs.get(key) !== null
-    return { known, revoked: this.#parts.revocations.attempt(key) > 0, job: known ? this.#parts.desk.get(key) : null }
+    const revoked = !known && this.#parts.revocations.attempt(key) > 0
+    return { known, revoked, job: known ? this.#parts.desk.get(key) : null }
   }
 
   /** Takes a dispatch back, unless it was accepted already: then the job is told and the master follows it. */
@@ -98,13 +117,23 @@ export class DispatchInbox {
     return { revoked, job: revoked ? null : this.#parts.desk.get(key) }
   }
 
-  #already(key: string): DispatchReply {
-    return { answer: 'already', job: this.#parts.desk.get(key), reason: null }
-  }
-
   #full(): DispatchReply {
     return { answer: 'busy', job: null, reason: `All ${this.#parts.launcher.maxProc} slots of this node are in use` }
   }
+}
+
+/** The answer to a dispatch that cannot be run here. Throws again what says nothing about the job. */
+function answerOf(error: unknown): DispatchReply {
+  if (!(error instanceof ScrapydServiceError) || error instanceof StorageError) throw error
+  const answer =
+    error instanceof ForeignMasterError
+      ? 'foreign'
+      : error instanceof ProjectNotFoundError
+        ? 'no-project'
+        : error instanceof SpiderNotFoundError
+          ? 'no-spider'
+          : 'unstartable'
+  return { answer, job: null, reason: error.message }
 }
 
 function isExpired(request: DispatchRequest): boolean {

@@ -31,8 +31,7 @@ export class Owner {
   constructor(meta: MetaStore, writer: Writer) {
     this.#meta = meta
     this.#writer = writer
-    const stored = meta.get('owner')
-    this.#master = stored === null ? null : (JSON.parse(stored) as MasterName)
+    this.#master = this.#stored()
     this.#acknowledged = Number(meta.get('acknowledged') ?? 0)
   }
 
@@ -53,12 +52,15 @@ export class Owner {
   /** A master claims this node. Throws ForeignMasterError without `takeover` when there is another one. */
   async claim(master: MasterName, takeover: boolean): Promise<MasterName> {
     if (!takeover) this.requireOwner(master.instance)
-    const before = this.#master
-    if (before?.instance === master.instance && before.node_name === master.node_name) return before
-    const changed = before?.instance !== master.instance
-    await this.#writer.write(() => {
+    if (this.#master?.instance === master.instance && this.#master.node_name === master.node_name) return this.#master
+    const changed = await this.#writer.write(() => {
+      // Of two claims in one turn the first counts.
+      const before = this.#stored()
+      const changed = before?.instance !== master.instance
+      if (before !== null && changed && !takeover) throw new ForeignMasterError(before)
       this.#meta.set('owner', JSON.stringify(master))
       if (changed) this.#meta.set('acknowledged', null)
+      return changed
     })
     this.#master = master
     if (changed) this.#acknowledged = 0
@@ -69,7 +71,14 @@ export class Owner {
   async acknowledge(instance: string, seq: number): Promise<void> {
     this.requireOwner(instance)
     if (seq <= this.#acknowledged) return
-    await this.#writer.write(() => this.#meta.set('acknowledged', String(seq)))
-    this.#acknowledged = seq
+    await this.#writer.write(() => {
+      this.#meta.set('acknowledged', String(Math.max(seq, Number(this.#meta.get('acknowledged') ?? 0))))
+    })
+    this.#acknowledged = Math.max(seq, this.#acknowledged)
+  }
+
+  #stored(): MasterName | null {
+    const stored = this.#meta.get('owner')
+    return stored === null ? null : (JSON.parse(stored) as MasterName)
   }
 }
