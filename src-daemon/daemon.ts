@@ -5,6 +5,7 @@ import { HttpServer, type ListeningAt } from './api/server.ts'
 import type { Config } from './config/config.ts'
 import { createCore } from './core.ts'
 import type { Logger } from './logger.ts'
+import { createMaster } from './master.ts'
 import { createSlave } from './slave.ts'
 import { VERSION } from './version.ts'
 
@@ -20,7 +21,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
   const { scrapyd, cluster } = config
   const core = await createCore(config, log)
   const isMaster = cluster.identity === 'master'
-  const role = createSlave(core)
+  const role = isMaster ? createMaster(core) : createSlave(core)
   const server = new HttpServer({
     ...scrapyd,
     disabledServices: config.disabledServices,
@@ -44,6 +45,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         await server.stop()
         await core.launcher.stop()
         core.tails.stop()
+        await core.projects.stop()
         await core.logs.stop()
         core.database.close()
       },

@@ -51,3 +51,9 @@ export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
   })
   return { node, desk, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
 }
+
+/** What this node has to do now, as a `load` event says it. */
+export function localLoad({ jobs, launcher }: Core) {
+  const { pending, starting } = jobs.counts()
+  return { pending: pending + starting, running: launcher.used, max_proc: launcher.maxProc, latency_ms: 0 }
+}

@@ -56,7 +56,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { Membership } from './membership.ts'
 import type { NodeClients } from './node-client.ts'
 import { hostOf, type Nodes } from './nodes.ts'
-import { parseNodeAddress } from './node-url.ts'
+import { parseNodeAddress, type NodeAddress } from './node-url.ts'
 
 /** How many nodes are asked at once. */
 const AT_ONCE = 16
@@ -96,7 +96,7 @@ export interface ClusterParts {
   readonly instance: string
   readonly forwards: ForwardDesk
   /** Asks a host what it is before it is added. Throws with a precise reason. */
-  readonly probe: (address: ReturnType<typeof parseNodeAddress>) => Promise<void>
+  readonly probe: (address: NodeAddress, takeover: boolean) => Promise<void>
 }
 
 /** One master and its nodes as one ScrapydApi: the ledger answers what it can; only the rest asks nodes. */
@@ -202,6 +202,12 @@ export class Cluster implements ScrapydApi {
   async #nodeViews(): Promise<Node[]> {
     const { nodes, local } = this.#parts
     return [await local.asNode(), ...nodes.list().map((node) => nodes.view(node))]
+  }
+
+  /** Nodes and projects as they are now, for a snapshot. */
+  async state(): Promise<{ readonly nodes: readonly Node[]; readonly projects: readonly Project[] }> {
+    const [nodes, projects] = await Promise.all([this.#nodeViews(), this.#projectViews()])
+    return { nodes, projects }
   }
 
   async #projectView(name: string): Promise<Project> {
@@ -631,7 +637,7 @@ export class Cluster implements ScrapydApi {
       password: body.password ?? parsed.password,
       maxProc: body.max_proc ?? parsed.maxProc,
     }
-    await this.#parts.probe(address)
+    await this.#parts.probe(address, body.takeover)
     const node = await this.#parts.nodes.add(address)
     if (body.takeover) await this.#takeOver(node)
     return this.#parts.nodes.view(node)

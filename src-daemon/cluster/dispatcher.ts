@@ -332,7 +332,7 @@ export class Dispatcher {
       ...shared,
       id: node.id,
       name: node.name,
-      online: node.isOnline && (node.inStep || node.row.kind === 'scrapyd'),
+      online: node.isOnline && node.inStep,
       paused: node.row.paused === 1,
       used: used.get(node.id) ?? 0,
       capacity: node.row.max_proc ?? 0,

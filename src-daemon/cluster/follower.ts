@@ -69,6 +69,7 @@ export class Follower {
 
   async #run(): Promise<void> {
     const { node, log, onStream, onCut } = this.#parts
+    let lastWords = ''
     for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
       try {
         for await (const events of this.#open()) {
@@ -77,7 +78,10 @@ export class Follower {
           for (const event of events) this.#take(event)
         }
       } catch (error) {
-        if (!this.#abort.signal.aborted) log.debug(`the event stream of ${node.name} was cut: ${String(error)}`)
+        const words = error instanceof Error ? error.message : String(error)
+        // Once per reason: a node that is away is told by its pings.
+        if (!this.#abort.signal.aborted && words !== lastWords) log.warn(`the event stream of ${node.name} was cut`, words)
+        lastWords = words
       }
       this.#snapshot = null
       this.#head = Number.POSITIVE_INFINITY

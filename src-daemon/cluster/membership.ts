@@ -1,5 +1,5 @@
 import type { EphemeralEvent } from '../api/contract/events.ts'
-import type { JobStore } from '../storage/jobs.ts'
+import type { JobRow, JobStore } from '../storage/jobs.ts'
 import type { NodeStore } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
 import type { Ledger } from '../jobs/ledger.ts'
@@ -9,11 +9,11 @@ import { Follower } from './follower.ts'
 import type { Mirror } from './mirror.ts'
 import type { NodeClients } from './node-client.ts'
 import { hostOf, type Nodes } from './nodes.ts'
-import type { PingResult } from './pinger.ts'
+import { UnusableNodeError, type PingResult } from './pinger.ts'
 
 /** Follows a stock Scrapyd by polling; see cluster/scrapyd-follower.ts. */
 export interface StockFollower {
-  stop(): void
+  stop(): Promise<void>
 }
 
 export interface MembershipParts {
@@ -28,10 +28,12 @@ export interface MembershipParts {
   readonly writer: Writer
   readonly log: Logger
   readonly followScrapyd: (node: ClusterNode) => StockFollower
+  /** Cancels a job on a stock Scrapyd, and stores that it was told. */
+  readonly cancelScrapyd: (node: ClusterNode, row: JobRow) => Promise<void>
   readonly onStream: (node: ClusterNode, stream: string | null) => void
   readonly onEphemeral: (node: ClusterNode, event: EphemeralEvent) => void
-  /** The node may take jobs now (it is back, in step, has slots again). */
-  readonly wake: () => void
+  /** The node may take jobs now (it is back, in step, has slots again), its load may be another. */
+  readonly wake: (node: ClusterNode) => void
   /** Projects of the node changed. */
   readonly onProjects: (node: ClusterNode, names: readonly string[]) => void
   readonly pingNow: (node: ClusterNode) => void
@@ -123,21 +125,26 @@ export class Membership {
     }
     this.#follow(node)
     if (!wasOnline) await this.#isBack(node)
-    this.#parts.wake()
+    this.#parts.wake(node)
   }
 
   /** A ping failed. */
   async failed(node: ClusterNode, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error)
+    // Something is there, but nothing that can be used: that is not the same as being away.
+    const state = error instanceof UnusableNodeError ? 'unknown' : 'offline'
     node.inStep = false
-    if (node.row.state === 'offline') {
+    // A problem that is told already (another master …) is told again only when the words change.
+    if (node.row.state === state && node.row.last_error !== null) {
       if (node.row.last_error !== reason) {
         await this.#parts.nodes.update(node, { last_error: reason, last_error_at: Date.now() }, true)
       }
       return
     }
-    this.#parts.log.warn(`${node.name} (${hostOf(node.row.url)}) is offline: ${reason}`)
-    await this.#parts.nodes.setState(node, 'offline', reason, { known: JSON.stringify(node.known) })
+    this.#parts.log.warn(
+      `${node.name} (${hostOf(node.row.url)}) ${state === 'offline' ? 'is offline' : 'cannot be used'}: ${reason}`,
+    )
+    await this.#parts.nodes.setState(node, state, reason, { known: JSON.stringify(node.known) })
   }
 
   /** Why a node that answers cannot be used; null when it can. */
@@ -190,7 +197,7 @@ export class Membership {
       },
       onJobs: () => {
         node.forgetRefusals('busy')
-        this.#parts.wake()
+        this.#parts.wake(node)
       },
       onCut: () => this.#parts.pingNow(node),
     })
@@ -239,8 +246,9 @@ export class Membership {
   /** Delivers a stored cancel to the node that holds the job; kept for later when the node does not answer. */
   async passCancel(node: ClusterNode, key: string): Promise<void> {
     const row = this.#parts.jobs.get(key)
-    if (row === null || !node.isOnline || node.row.kind === 'scrapyd' || row.state === 'assigned') return
+    if (row === null || !node.isOnline || row.state === 'assigned') return
     try {
+      if (node.row.kind === 'scrapyd') return await this.#parts.cancelScrapyd(node, row)
       const signal = row.cancel_signal === null ? {} : { signal: row.cancel_signal }
       await this.#parts.clients.of(node).call('cancelJob', { params: { key }, body: signal })
       await this.#parts.ledger.change(

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeSelf } from '../api/contract/values.ts'
+import { ConflictError } from '../errors.ts'
 import type { ClusterNode } from './cluster-node.ts'
 import type { Nodes } from './nodes.ts'
 
@@ -13,6 +14,9 @@ export type PingResult =
       readonly running: number
       readonly projects: readonly string[]
     }
+
+/** Something answers there, but it cannot be a node of this cluster. */
+export class UnusableNodeError extends ConflictError {}
 
 /** Asks one node. Throws with a reason in words when it does not answer as a node should. */
 export type Ping = (node: ClusterNode, timeoutMs: number) => Promise<PingResult>

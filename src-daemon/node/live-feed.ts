@@ -57,9 +57,9 @@ export class LiveFeed implements EventFeed {
   async *snapshot(): AsyncGenerator<{ readonly head: number; readonly json: string }, void, void> {
     const head = this.head()
     const { nodes, projects } = await this.#state()
-    yield { head, json: `"jobs":[],"nodes":${JSON.stringify(nodes)},"projects":${JSON.stringify(projects)}` }
+    yield { head, json: page('', JSON.stringify(nodes), JSON.stringify(projects)) }
     for await (const jobs of this.#lists.snapshot(this.#historyToKeep)) {
-      yield { head, json: `"jobs":[${jobs}],"nodes":[],"projects":[]` }
+      yield { head, json: page(jobs, '[]', '[]') }
     }
   }
 
@@ -70,4 +70,9 @@ export class LiveFeed implements EventFeed {
   onEphemeral(listener: (event: EphemeralEvent) => void): () => void {
     return this.#live.on(listener)
   }
+}
+
+/** A `snapshot` event; the server adds `head` and `done`. */
+function page(jobs: string, nodes: string, projects: string): string {
+  return `{"type":"snapshot","jobs":[${jobs}],"nodes":${nodes},"projects":${projects}}`
 }

@@ -1,6 +1,5 @@
-import { statfs } from 'node:fs/promises'
+import { readFile, statfs } from 'node:fs/promises'
 import { cpus, freemem, loadavg, totalmem } from 'node:os'
-import { readFile } from 'node:fs/promises'
 
 /** What the machine has, for an operator who looks for the reason of trouble. */
 export interface MachineState {

@@ -29,6 +29,8 @@ export interface LocalProjects {
   ): Promise<LocalSpiders>
   /** Number of spiders of the last list without making one; null when there is none. */
   knownSpiders(name: string): { readonly count: number; readonly errors: number } | null
+  /** Whether the last list has the spider; true while there is no list. */
+  hasSpider(name: string, spider: string): boolean
   /** Commits that were current here, newest last; empty for an unknown project. */
   versions(name: string): Promise<readonly string[]>
   /** Exposes a folder (null: the default place). Throws InvalidParameterError and friends. */
@@ -51,4 +53,6 @@ export interface LocalProjects {
     from: string | null,
     to: string | null,
   ): Promise<{ commit: string; subject: string; author: string; at: string }[]>
+  /** Ends pulls that are going on. */
+  stop(): Promise<void>
 }

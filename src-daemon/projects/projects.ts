@@ -84,6 +84,12 @@ export class Projects {
     return known === null ? null : { count: countOf(known), errors: known.listing.errors.length }
   }
 
+  /** Whether the last list has the spider; true while there is none, so that the start itself says what is wrong. */
+  hasSpider(name: string, spider: string): boolean {
+    const known = this.#parts.lists.known(name)
+    return known === null || known.listing.spiders.some((listed) => listed.name === spider)
+  }
+
   /** Commits that were current here, newest last; none for an unknown project. */
   async versions(name: string): Promise<readonly string[]> {
     return this.#parts.registry.find(name) === null ? [] : await this.#parts.versions.list(name)

@@ -190,6 +190,13 @@ export class JobStore {
       .all(nodeId) as JobRow[]
   }
 
+  /** The runs under one id on a node, newest first. */
+  runsOnNode(nodeId: string, id: string): readonly JobRow[] {
+    return this.#db
+      .prepare('SELECT * FROM jobs WHERE id = ? AND node_id = ? ORDER BY n DESC LIMIT 100')
+      .all(id, nodeId) as JobRow[]
+  }
+
   /** Jobs of a node that have not ended, those that wait there included. */
   unfinishedOn(nodeId: string): readonly JobRow[] {
     return this.#db

@@ -1,0 +1,224 @@
+import { Cluster, clusterReach } from './cluster/cluster.ts'
+import { Dispatcher } from './cluster/dispatcher.ts'
+import { Forwards } from './cluster/forwards.ts'
+import { ForwardProxy } from './cluster/forward-proxy.ts'
+import { Membership } from './cluster/membership.ts'
+import { Mirror } from './cluster/mirror.ts'
+import { NodeClients } from './cluster/node-client.ts'
+import { NodeStreams } from './cluster/node-streams.ts'
+import { Nodes } from './cluster/nodes.ts'
+import { Pinger, UnusableNodeError, type Ping } from './cluster/pinger.ts'
+import { StockNodes } from './cluster/stock-nodes.ts'
+import { StockDispatch } from './cluster/stock-dispatch.ts'
+import { probeNode } from './cluster/node-probe.ts'
+import type { NodeTarget } from './cluster/node-target.ts'
+import { ConflictError, NodeUnreachableError } from './errors.ts'
+import type { Core } from './core.ts'
+import { createLocalNode, localLoad } from './local.ts'
+import { LoadTeller } from './node/load-teller.ts'
+import { LiveFeed } from './node/live-feed.ts'
+import { localReach } from './node/local-node.ts'
+import type { Role } from './slave.ts'
+import { LOCAL_NODE } from './storage/jobs.ts'
+import { NodeStore } from './storage/nodes.ts'
+import { VERSION } from './version.ts'
+
+const PROBE_MS = 5_000
+const DAY_MS = 86_400_000
+
+/** The master: its own node, and all others with it as one system. */
+export function createMaster(core: Core): Role {
+  const { config, database, launcher, ledger, jobs, writer, pause, projects, log, live } = core
+  const { cluster, scrapyd } = config
+  const { nodeName, isAllCodeSame, clusterName } = cluster
+  const { username, password } = scrapyd
+  const store = new NodeStore(database.db)
+  const nodes = new Nodes({ store, writer, ledger, username, password, localName: nodeName })
+  const clients = new NodeClients(nodes, nodeName)
+  const mirror = new Mirror(ledger, jobs)
+  const streams = new NodeStreams(live)
+  const shared = {
+    ...core,
+    store,
+    nodes,
+    clients,
+    mirror,
+    nodeName,
+    isAllCodeSame,
+    clusterName,
+    instance: database.instance,
+  }
+  const target = (id: string): NodeTarget => {
+    const { row } = nodes.require(id)
+    return {
+      ...nodes.credentials(nodes.require(id)),
+      id,
+      name: row.name,
+      url: row.url,
+      kind: row.kind,
+      maxProc: row.max_proc,
+    }
+  }
+  const ping: Ping = async (node, timeoutMs) => {
+    const found = await probeNode(target(node.id), { timeoutMs, instance: database.instance })
+    if (found.kind !== 'unknown') return found
+    throw found.answered ? new UnusableNodeError(found.problem) : new NodeUnreachableError(found.problem)
+  }
+
+  const stock = new StockNodes({
+    ...shared,
+    target,
+    intervalMs: scrapyd.pollIntervalMs,
+    keepMs: scrapyd.datesToKeep * DAY_MS,
+    onJobs: (node) => {
+      node.forgetRefusals('busy')
+      dispatcher.wake()
+    },
+  })
+  const dispatcher: Dispatcher = new Dispatcher({
+    ...shared,
+    runsJobs: cluster.masterRunsJobs,
+    scrapyd: new StockDispatch(target, (node) => stock.now(node)),
+    isPaused: () => pause.paused,
+    hasLocalProject: (name) => projects.list().some((project) => project.name === name),
+    hasLocalSpider: (project, spider) => projects.hasSpider(project, spider),
+    intervalMs: scrapyd.pollIntervalMs,
+  })
+  const pinger: Pinger = new Pinger({
+    nodes,
+    intervalMs: scrapyd.pingIntervalMs,
+    ping,
+    answered: (node, result, sentAt, latencyMs) => membership.answered(node, result, sentAt, latencyMs),
+    failed: (node, error) => membership.failed(node, error),
+  })
+  const membership: Membership = new Membership({
+    ...shared,
+    followScrapyd: stock.follow,
+    cancelScrapyd: stock.cancel,
+    onStream: (node, stream) => streams.changed(node, stream),
+    onEphemeral: (node, event) => streams.received(node, event),
+    wake: (node) => {
+      dispatcher.wake()
+      loads.changed(node.id)
+    },
+    onProjects: (node, names) => {
+      system
+        .learnSpiders(node, names)
+        .catch((error: unknown) => log.warn(`the projects of ${node.name} could not be read`, error))
+    },
+    pingNow: (node) => pinger.now(node),
+  })
+  const reach = clusterReach({
+    local: localReach(projects, (row) => launcher.cancel(row.key), load),
+    projects,
+    nodes,
+    nodeName,
+    isAllCodeSame,
+    passLocalCancel: (row) => launcher.cancel(row.key),
+    passRemoteCancel: (node, key) => void membership.passCancel(node, key),
+    whyPending: ({ key, project, spider, pinned_node }) => {
+      const row = jobs.get(key)
+      // It was scheduled on that node itself: its own poller starts it.
+      if (row?.node_id != null) return `Waits in the queue of ${row.node}`
+      return dispatcher.whyPending(project, spider, pinned_node)
+    },
+  })
+  const { node: local, desk, jobsPage } = createLocalNode(core, reach, () => dispatcher.wake())
+  const forwards = new Forwards({
+    proxy: new ForwardProxy(),
+    target: (id) => (nodes.get(id) === null ? null : target(id)),
+    expireMs: scrapyd.proxyExpireMs,
+  })
+  const system = new Cluster({
+    ...shared,
+    version: VERSION,
+    local,
+    membership,
+    dispatcher,
+    desk,
+    reach,
+    live,
+    feed: database.feed,
+    head: () => core.events.head(),
+    forwards: {
+      list: () => [...forwards.list()],
+      drop: (id) => forwards.drop(id),
+      open: (node) => forwards.open(target(node.id)).path,
+    },
+    probe: async (address, takeover) => {
+      const { host } = new URL(address.url)
+      const own = address.username !== null || address.password !== null
+      const asked = { ...address, ...(own ? {} : { username, password }), id: '', name: host, kind: 'unknown' as const }
+      const found = await probeNode(asked, { timeoutMs: PROBE_MS, instance: database.instance })
+      if (found.kind === 'unknown') throw new ConflictError(`${host}: ${found.problem}`)
+      if (found.kind === 'scrapyd') return
+      const { owner, instance } = found.self
+      const twin = nodes.list().find((node) => node.row.instance === instance)
+      if (twin !== undefined)
+        throw new ConflictError(`${host} is the same daemon as ${twin.name}, which is in the cluster`)
+      if (owner !== null && owner.instance !== database.instance && !takeover) {
+        throw new ConflictError(`${host} belongs to the master '${owner.node_name}': take it over explicitly`)
+      }
+    },
+  })
+  const feed = new LiveFeed({
+    ...core,
+    feed: database.feed,
+    historyToKeep: scrapyd.historyToKeep * 2,
+    state: () => system.state(),
+  })
+  const loads = new LoadTeller(live, (id) => {
+    if (id === LOCAL_NODE) return localLoad(core)
+    const node = nodes.get(id)
+    if (node === null) return null
+    return { ...nodes.loadOf(node), max_proc: node.row.max_proc, latency_ms: node.latencyMs }
+  })
+  const offs: (() => void)[] = []
+
+  function load() {
+    return { paused: pause.paused, used: launcher.used, maxProc: launcher.maxProc }
+  }
+
+  return {
+    parts: {
+      scrapyd: system,
+      api: system.handlers,
+      files: core.tree,
+      events: feed,
+      tails: core.tails,
+      jobsPage,
+      forwards,
+    },
+    async start() {
+      await launcher.adopt()
+      const gone = await nodes.load(cluster.slaveHosts)
+      for (const id of gone) await membership.loseJobsOf(id, 'Its node is not in the configuration any more')
+      core.onSpiders((name) => {
+        system
+          .announceProject(name)
+          .catch((error: unknown) => log.warn(`project ${name} could not be announced`, error))
+      })
+      offs.push(
+        writer.onCommit(() => {
+          dispatcher.wake()
+          loads.changed(LOCAL_NODE)
+        }),
+        launcher.onFree(() => dispatcher.wake()),
+      )
+      pinger.start()
+      dispatcher.start()
+    },
+    async stop() {
+      for (const off of offs) off()
+      loads.stop()
+      dispatcher.stop()
+      pinger.stop()
+      await membership.stop()
+      forwards.stop()
+    },
+    async drain() {
+      dispatcher.stop()
+      await launcher.drained()
+    },
+  }
+}
