@@ -97,10 +97,13 @@ const isWildcard = (address: string) => address === '0.0.0.0' || address === '::
 
 /** What browsers send and neither curl nor Python's clients do. */
 function isBrowser({ headers }: IncomingMessage): boolean {
+  // Node's fetch (a master, the desktop app) looks like one, but says its mode without its site. No browser does that,
+  // and no page can make it.
+  if (headers['sec-fetch-mode'] !== undefined && headers['sec-fetch-site'] === undefined)
+    return headers.origin !== undefined
   return (
     headers.origin !== undefined ||
     headers['sec-fetch-site'] !== undefined ||
-    headers['sec-fetch-mode'] !== undefined ||
     headers['accept-language'] !== undefined ||
     headers.referer !== undefined ||
     headers['user-agent']?.startsWith('Mozilla/') === true ||

@@ -124,7 +124,7 @@ export class EventStream {
       if (first === this.#seq + 1) {
         this.#write(text)
         this.#seq = last
-      } else this.#snapshotReason = 'the reader was too slow: events that it had not read are gone'
+      } else this.#snapshotReason = 'the cursor became too old: events that the reader had not taken are gone'
     }
   }
 

@@ -31,10 +31,6 @@ export class EventStreams {
     this.#pages = new EventPages(options.feed)
   }
 
-  get size(): number {
-    return this.#streams.size
-  }
-
   start(): void {
     const { feed, limits } = this.#options
     const heartbeats = setInterval(() => this.#beat(), limits.heartbeatMs)

@@ -13,7 +13,9 @@ export interface EventPage {
   readonly last: number | null
 }
 
-const PAGE = 500
+const PAGE_ROWS = 100
+/** What a slow reader has to take before anybody looks whether it reads. */
+const PAGE_CHARACTERS = 131_072
 const KEPT_PAGES = 16
 
 /**
@@ -32,9 +34,15 @@ export class EventPages {
   after(seq: number): EventPage {
     const known = this.#pages.get(seq)
     if (known !== undefined) return known
-    const rows = this.#feed.read(seq, PAGE)
-    const text = rows.map((row) => eventText(row.type, row.json, `${this.#feed.feed}:${row.seq}`)).join('')
-    const page = { text, first: rows[0]?.seq ?? null, last: rows.at(-1)?.seq ?? null }
+    const rows = this.#feed.read(seq, PAGE_ROWS)
+    let text = ''
+    let last: number | null = null
+    for (const row of rows) {
+      text += eventText(row.type, row.json, `${this.#feed.feed}:${row.seq}`)
+      last = row.seq
+      if (text.length > PAGE_CHARACTERS) break
+    }
+    const page = { text, first: rows[0]?.seq ?? null, last }
     if (this.#pages.size >= KEPT_PAGES) this.#pages.clear()
     this.#pages.set(seq, page)
     return page

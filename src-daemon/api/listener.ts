@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
 import { ConflictError, StorageError } from '../errors.ts'
 
 const SOCKET_MODE = 0o660
@@ -19,6 +21,8 @@ export async function listenOnAddress(server: Server, host: string, port: number
  * is refused (ConflictError).
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  // libuv would say "permission denied".
+  if (!existsSync(dirname(path))) throw new ConflictError(`cannot listen on ${path}: the folder does not exist`)
   await removeStale(path)
   await listening(server, () => server.listen({ path }), path)
   await chmod(path, SOCKET_MODE)
@@ -45,7 +49,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'the host name is not known',
-  ENOENT: 'the folder does not exist',
 }
 
 async function removeStale(path: string): Promise<void> {

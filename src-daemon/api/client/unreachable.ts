@@ -17,7 +17,6 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no route to the network',
   EADDRNOTAVAIL: 'the address cannot be used',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak https',
-  HPE_INVALID_CONSTANT: 'it does not speak HTTP',
   UND_ERR_INVALID_ARG: 'the address is not usable',
 }
 
@@ -32,7 +31,9 @@ export function unreachable(baseUrl: string, error: unknown): Error {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  const code = 'code' in error ? String(error.code) : ''
+  // What undici's parser does not understand.
+  if (error.name === 'HTTPParserError') return 'it does not speak HTTP'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const known = REASONS[code]
   if (known !== undefined) return known
   if (error.cause !== undefined) return reasonOf(error.cause)
