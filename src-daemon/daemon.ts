@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { HttpServer, type ListeningAt } from './api/server.ts'
 import type { Config } from './config/config.ts'
 import { createCore } from './core.ts'
+import { clusterUrl } from './cluster/cluster-url.ts'
 import type { Logger } from './logger.ts'
 import { createMaster } from './master.ts'
 import { createSlave } from './slave.ts'
@@ -19,8 +20,8 @@ export interface Daemon {
 /** Starts a daemon: in order here, stopped in the reverse order. Throws ConfigError, StorageError, ConflictError. */
 export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
   const { scrapyd, cluster } = config
-  const core = await createCore(config, log)
   const isMaster = cluster.identity === 'master'
+  const core = await createCore(config, log, isMaster ? clusterUrl(scrapyd.itemsDir !== null) : undefined)
   const role = isMaster ? createMaster(core) : createSlave(core)
   const server = new HttpServer({
     ...scrapyd,
