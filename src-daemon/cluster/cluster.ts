@@ -181,7 +181,7 @@ export class Cluster implements ScrapydApi {
       ...desk.counts(),
       nodes: [
         { ...statusOf(self), host: '' },
-        ...nodes.list().map((node) => ({ ...statusOf(nodes.view(node)), host: hostOf(node.row.url) })),
+        ...nodes.views().map((node) => ({ ...statusOf(node), host: node.url === null ? '' : hostOf(node.url) })),
       ],
     }
   }
@@ -201,7 +201,7 @@ export class Cluster implements ScrapydApi {
   /** All nodes, the master's own first. */
   async #nodeViews(): Promise<Node[]> {
     const { nodes, local } = this.#parts
-    return [await local.asNode(), ...nodes.list().map((node) => nodes.view(node))]
+    return [await local.asNode(), ...nodes.views()]
   }
 
   /** Nodes and projects as they are now, for a snapshot. */

@@ -39,10 +39,7 @@ export class Mirror {
       })
       return job.state === 'finished' ? job.key : null
     }
-    // A job never leaves its end, except when it was given up here and its node knows better.
-    if (row.state === 'finished' && !(row.outcome === 'lost' && job.outcome !== 'lost')) return null
-    if (row.node_id !== null && row.node_id !== node.id) return null
-    if (row.state === 'finished' && job.state !== 'finished') return null
+    if (!isBelieved(node, row, job)) return null
     const patch = copied(node, job, row)
     if (isSame(row, patch)) return null
     this.#ledger.applyChange(
@@ -69,6 +66,15 @@ export class Mirror {
       return ended === null ? [] : [row.key]
     })
   }
+}
+
+/**
+ * Whether the node's word counts. A job never leaves its end, except when it was given up here and somebody knows better:
+ * also a node that was removed and is back, perhaps under another address.
+ */
+function isBelieved(node: MirroredNode, row: JobRow, job: Job): boolean {
+  if (row.state === 'finished') return row.outcome === 'lost' && job.outcome !== 'lost'
+  return row.node_id === null || row.node_id === node.id
 }
 
 /** The columns that the node decides. */

@@ -22,6 +22,8 @@ export interface NodesParts {
 export class Nodes {
   readonly #parts: NodesParts
   readonly #nodes = new Map<string, ClusterNode>()
+  /** Ids of nodes that are being added. */
+  readonly #arriving = new Set<string>()
   readonly #added = new Set<(node: ClusterNode) => void>()
   readonly #removed = new Set<(node: ClusterNode) => void>()
   readonly #changed = new Set<(node: ClusterNode) => void>()
@@ -44,13 +46,14 @@ export class Nodes {
         }
       }
       for (const [id, host] of configured) {
+        // What the configuration leaves open may have been set at run time.
         const address = {
-          username: host.username,
-          password: host.password,
+          ...(host.username === null ? {} : { username: host.username, password: host.password }),
           ...(host.maxProc === null ? {} : { max_proc: host.maxProc }),
         }
-        if (store.get(id) !== null) store.update(id, address)
-        else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
+        if (store.get(id) !== null) {
+          if (Object.keys(address).length > 0) store.update(id, address)
+        } else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
       }
       for (const row of store.all()) {
         if (row.removed === 1) continue
@@ -104,16 +107,27 @@ export class Nodes {
   /** Adds a node at run time, also one that was removed before. Throws ConflictError when it is there. */
   async add(address: NodeAddress): Promise<ClusterNode> {
     const id = nodeIdOf(address.url)
-    if (this.#nodes.has(id)) {
-      throw new ConflictError(`${hostOf(address.url)} is in the cluster already, as '${this.require(id).name}'`)
+    const there = this.#nodes.get(id)
+    if (there !== undefined || this.#arriving.has(id)) {
+      const as = there === undefined ? '' : `, as '${there.name}'`
+      throw new ConflictError(`${hostOf(address.url)} is in the cluster already${as}`)
     }
+    this.#arriving.add(id)
+    try {
+      return await this.#add(id, address)
+    } finally {
+      this.#arriving.delete(id)
+    }
+  }
+
+  async #add(id: string, address: NodeAddress): Promise<ClusterNode> {
     const now = Date.now()
     const { store, writer } = this.#parts
     const patch = { username: address.username, password: address.password, max_proc: address.maxProc }
     await writer.write(() => {
       if (store.get(id) === null) {
         store.insert({ id, url: address.url, name: hostOf(address.url), source: 'added', since: now, ...patch })
-      } else store.update(id, { removed: 0, state: 'unknown', since: now, ...patch })
+      } else store.update(id, { removed: 0, state: 'unknown', since: now, last_error: null, ...patch })
     })
     const node = new ClusterNode(store.get(id)!)
     this.#nodes.set(id, node)
@@ -127,10 +141,12 @@ export class Nodes {
     const node = this.require(id)
     const { store, writer, ledger } = this.#parts
     await writer.write(() => {
-      if (node.row.source === 'config') store.update(id, { removed: 1 })
-      else store.delete(id)
+      if (node.row.source === 'added') return store.delete(id)
+      store.clear(id)
+      // Followed from the start when it comes back: its jobs are given up here now.
+      store.update(id, { removed: 1, feed: null, cursor: 0, cursor_at: 0 })
     })
-    this.#nodes.delete(id)
+    if (!this.#nodes.delete(id)) return
     for (const listener of this.#removed) listener(node)
     await ledger.note('node-removed', { id })
   }
@@ -140,6 +156,7 @@ export class Nodes {
     const { store, writer } = this.#parts
     await writer.write(() => store.update(node.id, patch))
     node.row = { ...node.row, ...patch }
+    if (!this.#has(node)) return
     if (announce) await this.announce(node)
     for (const listener of this.#changed) listener(node)
   }
@@ -152,9 +169,10 @@ export class Nodes {
     const row = { ...patch, ...error, state, since: now }
     await writer.write(() => {
       store.update(node.id, row)
-      store.addHistory(node.id, { at: now, state, reason })
+      if (this.#has(node)) store.addHistory(node.id, { at: now, state, reason })
     })
     node.row = { ...node.row, ...row }
+    if (!this.#has(node)) return
     await this.announce(node)
     for (const listener of this.#changed) listener(node)
   }
@@ -164,19 +182,33 @@ export class Nodes {
   }
 
   view(node: ClusterNode): Node {
-    return node.view(this.loadOf(node), this.waiting(node))
+    return node.view(this.#loads().get(node.id) ?? NO_LOAD, this.waiting(node))
   }
 
-  /** Jobs there, as the ledger has them. */
-  loadOf(node: ClusterNode): { readonly pending: number; readonly running: number } {
-    let pending = 0
-    let running = 0
-    for (const row of this.#parts.store.loads()) {
-      if (row.node_id !== node.id) continue
-      if (row.state === 'running') running += row.count
-      else pending += row.count
+  /** All nodes, by name. */
+  views(): readonly Node[] {
+    const loads = this.#loads()
+    return this.list().map((node) => node.view(loads.get(node.id) ?? NO_LOAD, this.waiting(node)))
+  }
+
+  /** Jobs on the node, as the ledger has them. */
+  loadOf(node: ClusterNode): Load {
+    return this.#loads().get(node.id) ?? NO_LOAD
+  }
+
+  #loads(): ReadonlyMap<string, Load> {
+    const loads = new Map<string, Load>()
+    for (const { node_id, state, count } of this.#parts.store.loads()) {
+      const { pending, running } = loads.get(node_id) ?? NO_LOAD
+      const isRunning = state === 'running'
+      loads.set(node_id, { pending: pending + (isRunning ? 0 : count), running: running + (isRunning ? count : 0) })
     }
-    return { pending, running }
+    return loads
+  }
+
+  /** Whether it still is a node of the cluster: something that was under way may end after it was removed. */
+  #has(node: ClusterNode): boolean {
+    return this.#nodes.get(node.id) === node
   }
 
   waiting(node: ClusterNode): readonly string[] {
@@ -192,6 +224,14 @@ export class Nodes {
     return taken ? `${wanted} (${hostOf(node.row.url)})` : wanted
   }
 }
+
+/** Jobs on a node; what does not run yet is pending. */
+export interface Load {
+  readonly pending: number
+  readonly running: number
+}
+
+const NO_LOAD: Load = { pending: 0, running: 0 }
 
 /** `host:port` of a node's URL. */
 export function hostOf(url: string): string {

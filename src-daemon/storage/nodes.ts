@@ -86,6 +86,11 @@ export class NodeStore {
 
   delete(id: string): void {
     this.#db.prepare('DELETE FROM nodes WHERE id = ?').run(id)
+    this.clear(id)
+  }
+
+  /** Forgets what belongs to the node beside its row. */
+  clear(id: string): void {
     this.#db.prepare('DELETE FROM node_tasks WHERE node_id = ?').run(id)
     this.#db.prepare('DELETE FROM node_history WHERE node_id = ?').run(id)
   }
