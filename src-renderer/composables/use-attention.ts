@@ -40,6 +40,8 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
 
   const openNode = (id: string) => ({ label: t('attention.openNode'), to: { name: 'node', params: { id } } })
 
+  const sentence = (words: string) => (words === '' || /[.!?。！？]$/.test(words) ? words : words + t('fullStop'))
+
   function words(row: Attention): Omit<AttentionRow, 'id' | 'since'> {
     const text = (name: string) => String(row.data[name] ?? '')
     const count = (name: string) => Number(row.data[name] ?? 0)
@@ -49,11 +51,11 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
           glyph: 'offline',
           title: t('attention.offline', { node: text('node') }),
           text: [
-            reason(text('reason')),
+            sentence(reason(text('reason'))),
             count('jobs') > 0 ? t('attention.jobsStay', { n: count('jobs') }, count('jobs')) : '',
           ]
             .filter(Boolean)
-            .join(' '),
+            .join(t('gap')),
           isQuoted: false,
           action: openNode(text('id')),
         }
@@ -128,7 +130,7 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
     return {
       glyph: 'warn',
       title: t('attention.driftTitle', { project: name }),
-      text: sentences.join(' '),
+      text: sentences.join(t('gap')),
       isQuoted: false,
       action: {
         label: t('action.pull'),

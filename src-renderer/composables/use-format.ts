@@ -10,7 +10,7 @@ export function useFormat(): Format {
   const format: ComputedRef<Format> = computed(() => {
     const known = cache.get(locale.value)
     if (known !== undefined) return known
-    const created = createFormat(locale.value, (key, values) => t(key, values ?? {}))
+    const created = createFormat(locale.value, (key, values, plural) => t(key, values, plural))
     cache.set(locale.value, created)
     return created
   })

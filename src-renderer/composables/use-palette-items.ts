@@ -58,9 +58,11 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
 
   function aboutJob(job: Job): string {
     const seconds = jobSeconds(job, clock.now)
-    const state = t(`state.${jobStatus(job)}`)
+    const status = jobStatus(job)
     if (job.state === 'running') return t('palette.runningFor', { time: format.duration(seconds ?? 0) })
-    return job.ended_at === null ? state : t('palette.endedAgo', { state, ago: format.ago(job.ended_at, clock.now) })
+    if (job.ended_at === null || status === 'pending' || status === 'starting' || status === 'running')
+      return t(`state.${status}`)
+    return t('palette.endedAgo', { state: t(`legend.${status}`), ago: format.ago(job.ended_at, clock.now) })
   }
 
   function spiderItem(project: string, spider: Spider): PaletteItem {
@@ -116,7 +118,8 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
       id: `job ${job.key}`,
       group: 'jobs',
       glyph: { state: jobStatus(job) },
-      title: `${job.id} ${job.spider}`,
+      title: `${job.id.slice(0, 8)} ${job.spider}`,
+      keywords: [job.id],
       detail: [
         job.project,
         aboutJob(job),

@@ -30,7 +30,7 @@ export interface Format {
   day(at: string): string
 }
 
-type Translate = (key: string, values?: Record<string, unknown>) => string
+type Translate = (key: string, values: Record<string, unknown>, plural: number) => string
 
 const MINUTE = 60
 const HOUR = 3_600
@@ -39,7 +39,7 @@ const DAY = 86_400
 /** Makes the formatters of a language; `t` gives the words for units. */
 export function createFormat(locale: string, t: Translate): Format {
   const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 })
-  const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 2 })
+  const short = new Intl.NumberFormat(locale, { notation: 'compact', maximumSignificantDigits: 3 })
   const figure = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 })
   const clockForm = new Intl.DateTimeFormat(locale, {
     hour: '2-digit',
@@ -75,6 +75,7 @@ export function createFormat(locale: string, t: Translate): Format {
   })
 
   const number = (value: number) => whole.format(value)
+  const counted = (key: string, n: number) => t(key, { n }, n)
 
   function compact(value: number): string {
     if (Math.abs(value) < 10_000) return number(value)
@@ -97,7 +98,7 @@ export function createFormat(locale: string, t: Translate): Format {
   function duration(seconds: number): string {
     const total = Math.floor(seconds)
     const two = (n: number) => String(n).padStart(2, '0')
-    const unit = (name: string, n: number | string) => t(`unit.${name}`, { n })
+    const unit = (name: string, n: number | string) => t(`unit.${name}`, { n }, Number(n))
     if (total < MINUTE) return unit('second', total)
     if (total < HOUR) return pair(unit('minute', Math.floor(total / MINUTE)), unit('second', two(total % MINUTE)))
     if (total < DAY)
@@ -111,10 +112,10 @@ export function createFormat(locale: string, t: Translate): Format {
 
   function age(at: string, now: number): string {
     const seconds = Math.max(0, Math.floor((now - Date.parse(at)) / 1_000))
-    if (seconds < MINUTE) return t('unit.second', { n: seconds })
-    if (seconds < HOUR) return t('age.minute', { n: Math.floor(seconds / MINUTE) })
-    if (seconds < DAY) return t('age.hour', { n: Math.floor(seconds / HOUR) })
-    return t('age.day', { n: Math.floor(seconds / DAY) })
+    if (seconds < MINUTE) return counted('unit.second', seconds)
+    if (seconds < HOUR) return counted('age.minute', Math.floor(seconds / MINUTE))
+    if (seconds < DAY) return counted('age.hour', Math.floor(seconds / HOUR))
+    return counted('age.day', Math.floor(seconds / DAY))
   }
 
   const moment = (at: string, now: number) =>
@@ -125,17 +126,17 @@ export function createFormat(locale: string, t: Translate): Format {
   return {
     number,
     compact,
-    percent: (part) => t('percent', { n: figure.format(Math.round(part * 1_000) / 10) }),
+    percent: (part) => t('percent', { n: figure.format(Math.round(part * 1_000) / 10) }, 1),
     fileSize: (bytes) => sized(bytes, 1_000, ['B', 'kB', 'MB', 'GB', 'TB']),
     memory: (bytes) => sized(bytes, 1_024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']),
     latency: (ms) =>
-      t('unit.millisecond', { n: ms < 1 ? ms.toFixed(1) : ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms) }),
+      t('unit.millisecond', { n: ms < 1 ? ms.toFixed(1) : ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms) }, 1),
     duration,
     age,
     ago: (at, now) => {
       const seconds = (now - Date.parse(at)) / 1_000
-      if (seconds < 5) return t('now')
-      return seconds < DAY ? t('ago', { age: age(at, now) }) : moment(at, now)
+      if (seconds < 5) return t('now', {}, 1)
+      return seconds < DAY ? t('ago', { age: age(at, now) }, 1) : moment(at, now)
     },
     clock: (at) => clockForm.format(new Date(at)),
     moment,

@@ -33,9 +33,9 @@ export interface PaletteRow {
 const MOST: Record<PaletteGroup, number> = {
   recent: 5,
   attention: 5,
-  spiders: 6,
-  projects: 4,
-  jobs: 5,
+  spiders: 5,
+  projects: 3,
+  jobs: 3,
   nodes: 4,
   actions: 6,
 }

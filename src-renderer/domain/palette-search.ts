@@ -22,8 +22,17 @@ export function matchText(text: string, query: string, pinyin: PinyinMatch | nul
   if (at !== -1) return { score: scoreOf(text, query, at), parts: mark(text, range(at, query.length)) }
   const initials = matchInitials(text, query)
   if (initials !== null) return { score: 20, parts: mark(text, initials) }
-  const byPinyin = /[㐀-鿿]/.test(text) ? (pinyin?.(text, query) ?? null) : null
+  const byPinyin = pinyin === null ? null : matchPinyin(text, query, pinyin)
   return byPinyin === null ? null : { score: 30, parts: mark(text, byPinyin) }
+}
+
+/** Only the Chinese part of a text is spelt: letters beside it (a job's id) are not. */
+function matchPinyin(text: string, query: string, pinyin: PinyinMatch): number[] | null {
+  for (const { 0: part, index } of text.matchAll(/[㐀-鿿]+/g)) {
+    const hits = pinyin(part, query)
+    if (hits !== null) return hits.map((at) => at + index)
+  }
+  return null
 }
 
 function scoreOf(text: string, query: string, at: number): number {

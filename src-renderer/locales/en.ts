@@ -1,6 +1,9 @@
 /** The console's words in English; the other languages have the same keys (checked by the compiler and a test). */
 export const en = {
   comma: ', ',
+  fullStop: '.',
+  /** Between two sentences. */
+  gap: ' ',
   now: 'now',
   ago: '{age} ago',
   percent: '{n} %',
@@ -13,7 +16,7 @@ export const en = {
   selectAll: 'Select all',
   selected: '{n} selected',
   unit: { millisecond: '{n} ms', second: '{n} s', minute: '{n} min', hour: '{n} h', day: '{n} d' },
-  age: { minute: '{n} min', hour: '{n} h', day: '{n} d' },
+  age: { minute: '{n} min', hour: '{n} h', day: '{n} day | {n} days' },
   nav: {
     main: 'Main',
     goTo: 'Go to or run…',
@@ -156,6 +159,8 @@ export const en = {
     slotsFree: '{n} free',
     slotsPaused: '{n} paused',
     firstPing: 'first ping',
+    isOffline: 'offline',
+    isPaused: 'paused',
     full: 'full',
     freeOn: '{n} free',
   },

@@ -3,6 +3,8 @@ import type { Messages } from './en.ts'
 /** The console's words in 简体中文, by the glossary that users of Scrapyd, ScrapydWeb, Gerapy and Crawlab know. */
 export const zhCN: Messages = {
   comma: '，',
+  fullStop: '。',
+  gap: '',
   now: '刚刚',
   ago: '{age}前',
   percent: '{n}%',
@@ -157,6 +159,8 @@ export const zhCN: Messages = {
     slotsFree: '{n} 空闲',
     slotsPaused: '{n} 暂停',
     firstPing: '首次探测',
+    isOffline: '离线',
+    isPaused: '已暂停',
     full: '已满',
     freeOn: '空闲 {n}',
   },

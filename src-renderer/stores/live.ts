@@ -54,8 +54,8 @@ export const useLiveStore = defineStore('live', () => {
     connection.update(status)
     if (status.state === 'unauthorized') session.end()
     if (status.state !== 'live') return
-    void measureLatency()
-    if (!status.resumed || !isReady.value) void load()
+    if (!status.resumed || !isReady.value) void load().then(measureLatency)
+    else void measureLatency()
   }
 
   async function load(): Promise<void> {
