@@ -82,7 +82,7 @@ describe('examples/newspapers', () => {
   })
 
   it('logs steadily in night_ticker, until its time is over', async () => {
-    const { articles, log } = await crawl('night_ticker', '-a', 'duration=0.5', '-a', 'rate=10')
+    const { articles, log } = await crawl('night_ticker', '-a', 'duration=1', '-a', 'rate=10')
     expect(articles.length).toBeGreaterThan(1)
     expect(log).toContain(`The night is over after ${articles.length} looks`)
   })

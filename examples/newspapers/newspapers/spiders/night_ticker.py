@@ -20,9 +20,11 @@ class NightTickerSpider(NewspaperSpider):
         self.duration = float(duration)
         self.pause = 1 / float(rate)
         self.looks = 0
-        self.began = time.monotonic()
+        self.began = None
 
     async def parse(self, response):
+        if self.began is None:
+            self.began = time.monotonic()
         lines = response.css("main li")
         line = lines[self.looks % len(lines)]
         self.looks += 1
