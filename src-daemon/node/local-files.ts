@@ -54,6 +54,13 @@ export class LocalFiles {
     return names
   }
 
+  /** A job has ended: its files are there now, whatever a look a moment ago has found. */
+  lookAgain(row: Pick<JobRow, 'project' | 'spider'>): void {
+    for (const root of [this.#folders.logsDir, this.#itemsDir]) {
+      if (root !== null) this.#names.delete(join(root, row.project, row.spider))
+    }
+  }
+
   /** The files of a job of this node, as far as they exist. */
   of(row: JobRow): JobFiles {
     const there = (path: string | null) => (path !== null && existsSync(path) ? path : null)
