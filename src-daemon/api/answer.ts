@@ -22,25 +22,30 @@ export function sendAnswer(
     response.destroy()
     return
   }
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
-  if (status !== 204 && status !== 304) response.setHeader('Content-Length', bytes.length)
+  if (status !== 204 && status !== 304) response.setHeader('Content-Length', Buffer.byteLength(body))
   if (!hasBody(request) || request.readableEnded) {
-    response.writeHead(status).end(request.method === 'HEAD' ? undefined : bytes)
+    // Text goes out with the headers in one write; bytes would need two.
+    response.writeHead(status).end(request.method === 'HEAD' ? undefined : body)
     return
   }
   response.setHeader('Connection', 'close')
   response.writeHead(status)
-  if (expectsContinue(request)) response.end(bytes)
-  else endAfterBody(request, response, limits, bytes)
+  if (expectsContinue(request)) response.end(body)
+  else endAfterBody(request, response, limits, body)
 }
 
 /**
  * A connection that is closed with unread bytes is reset, and the client may lose the answer. So the rest of the body is
  * read and dropped first, up to a limit.
  */
-function endAfterBody(request: IncomingMessage, response: ServerResponse, limits: LingerLimits, bytes: Buffer): void {
-  response.write(bytes)
+function endAfterBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: LingerLimits,
+  body: string | Buffer,
+): void {
+  response.write(body)
   let left = limits.lingerBytes
   const finish = () => {
     clearTimeout(timer)

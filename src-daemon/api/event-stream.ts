@@ -65,7 +65,8 @@ export class EventStream {
   hello(nodeName: string): void {
     const { feed } = this.#feed
     const now = new Date().toISOString()
-    const event = { type: 'hello', feed, stream: this.id, node_name: nodeName, head: this.#feed.head(), now }
+    const resumes = this.#snapshotReason === null
+    const event = { type: 'hello', feed, stream: this.id, node_name: nodeName, head: this.#feed.head(), resumes, now }
     this.#write(`retry: 2000\n${eventText('hello', JSON.stringify(event))}`)
   }
 

@@ -597,6 +597,17 @@ export const ENDPOINTS = {
     }),
     reply: z.object({ owner: z.object({ instance: z.string(), node_name: z.string() }) }),
   },
+  deleteOwner: {
+    method: 'DELETE',
+    path: '/api/owner',
+    scope: 'node',
+    kind: 'json',
+    summary: 'A master that removes the slave lets it go; what another master says changes nothing',
+    params: none,
+    query: z.object({ instance: z.string() }),
+    body: none,
+    reply: z.object({ owner: z.object({ instance: z.string(), node_name: z.string() }).nullable() }),
+  },
   createSession: {
     method: 'POST',
     path: '/api/session',

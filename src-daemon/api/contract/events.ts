@@ -55,6 +55,8 @@ const hello = z.object({
   node_name: z.string(),
   /** Highest number committed as the stream began. */
   head: z.int(),
+  /** Whether what follows the cursor comes next; else a `reset` does. */
+  resumes: z.boolean().optional(),
   now: z.string(),
 })
 /** The cursor cannot be served (unknown feed, too old, in the future): forget everything, `snapshot` events follow. */

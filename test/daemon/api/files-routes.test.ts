@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -98,6 +99,18 @@ describe('a file', () => {
     }
     expect(await (await get()).text()).toBe(TEXT)
     expect((await server.get(path, { method: 'HEAD' })).headers.get('content-length')).toBe(String(size))
+  })
+
+  it('is sent byte for byte, however large', async () => {
+    const bytes = randomBytes(5_000_001)
+    writeFileSync(log, bytes)
+    const answers = await Promise.all([get(), get(), get({ Range: 'bytes=1-4999999' })])
+    const [first, second, part] = await Promise.all(
+      answers.map(async (answer) => Buffer.from(await answer.arrayBuffer())),
+    )
+    expect(first?.equals(bytes)).toBe(true)
+    expect(second?.equals(bytes)).toBe(true)
+    expect(part?.equals(bytes.subarray(1, 5_000_000))).toBe(true)
   })
 
   it('is sent in parts', async () => {
