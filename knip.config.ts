@@ -36,11 +36,11 @@ const config: KnipConfig = {
         'scripts/bench/*.ts',
         // Started by path, or by whoever needs what they set up.
         'test/**/fixtures/*.ts',
-        'test/helpers/setup-*.ts',
+        'test/helpers/{setup-*,start-*,*-main}.ts',
         ...(hasDesktop ? ['src-main/{main,preload}.ts'] : []),
         ...(hasConsole ? ['src-renderer/main.ts'] : []),
       ],
-      project: ['scripts/**/*.{ts,mjs}', 'test/**/*.ts', 'src-main/**/*.ts', 'src-renderer/**/*.{ts,vue}'],
+      project: ['scripts/**/*.{ts,mjs}', 'test/**/*.{ts,vue}', 'src-main/**/*.ts', 'src-renderer/**/*.{ts,vue}'],
       // Written by its build.
       ignore: ['src-renderer/components.d.ts'],
       vite: { config: ['src-renderer/vite.config.ts'] },

@@ -148,6 +148,11 @@ export default defineConfig({
     'no-unmodified-loop-condition': 'off',
     'unicorn/consistent-function-scoping': 'off',
     'promise/always-return': 'off',
+    // Assertions are also made by functions that tests call, and take a message.
+    'vitest/expect-expect': 'off',
+    'vitest/valid-expect': ['error', { maxArgs: 2 }],
+    'vitest/no-conditional-expect': 'off',
+    'vitest/require-mock-type-parameters': 'off',
     'vitest/no-focused-tests': 'error',
     'vitest/no-disabled-tests': 'error',
   },

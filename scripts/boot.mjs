@@ -18,8 +18,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 /** @type {Readonly<Record<string, { script: string, first?: string[], says: string }>>} */
 const tasks = {
   start: { script: 'start.ts', says: 'start a master on 127.0.0.1:6800 with examples/newspapers' },
-  test: { script: 'test.ts', first: ['unit', 'e2e'], says: 'run all tests but the soak tests' },
-  'test:unit': { script: 'test.ts', first: ['unit'], says: 'run the tests that need no daemon' },
+  test: { script: 'test.ts', first: ['unit', 'renderer', 'e2e'], says: 'run all tests but the soak tests' },
+  'test:unit': { script: 'test.ts', first: ['unit', 'renderer'], says: 'run the tests that need no daemon' },
   'test:e2e': { script: 'test.ts', first: ['e2e'], says: 'run the tests with real daemons and real Scrapy' },
   'test:soak': { script: 'test.ts', first: ['soak'], says: 'repeat the crash tests at length' },
   check: { script: 'check.ts', says: 'format, lint, types, unused code, lock file' },

@@ -29,12 +29,12 @@ function tool(name: string, script: string, ...args: string[]): Check {
 function types(folder: string): Check[] {
   const config = join(root, folder, 'tsconfig.json')
   if (!existsSync(config)) return []
-  const compiler = folder === 'src-renderer' ? 'vue-tsc/bin/vue-tsc.js' : 'typescript/bin/tsc'
+  const compiler = folder.endsWith('renderer') ? 'vue-tsc/bin/vue-tsc.js' : 'typescript/bin/tsc'
   return [tool(`types of ${folder === '.' ? 'scripts' : folder}`, compiler, '--noEmit', '-p', config)]
 }
 
 const checks: readonly Check[] = [
-  ...['src-daemon', 'test', 'src-main', 'src-renderer', '.'].flatMap(types),
+  ...['src-daemon', 'test', 'src-main', 'src-renderer', 'test/renderer', '.'].flatMap(types),
   tool('unused code', 'knip/bin/knip.js', '--no-progress', '--no-config-hints'),
   tool('lint', 'oxlint/bin/oxlint', '--deny-warnings'),
   tool('format', 'oxfmt/bin/oxfmt', '--check'),

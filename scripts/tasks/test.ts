@@ -18,7 +18,7 @@ await runTask(async () => {
   const { python, scrapyVersion } = await ensureScrapy()
   const env: NodeJS.ProcessEnv = { ...process.env, SCRAPYD_SERVICE_TEST_PYTHON: python }
   console.error(`Scrapy ${scrapyVersion} of ${python}`)
-  if (projects.some((project) => project !== 'unit')) {
+  if (projects.some((project) => project === 'e2e' || project === 'soak')) {
     env['SCRAPYD_SERVICE_PEERS_PYTHON'] = await ensurePeers()
     if (testsNeedChromium()) env['CHROMIUM_PATH'] = await ensureChromium()
   }
