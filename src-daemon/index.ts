@@ -13,6 +13,8 @@ const EX_CONFIG = 78
 const EX_IOERR = 74
 const EX_TEMPFAIL = 75
 
+const REPEATED_MS = 1_000
+
 /** The command line. Resolves when the daemon serves (or the command is done); sets `process.exitCode` on failure. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('scrapyd-service')
@@ -54,13 +56,15 @@ async function run(options: { config?: string; drain?: boolean }): Promise<void>
   log.info(`${cluster.identity} '${cluster.nodeName}' of cluster '${cluster.clusterName}', data in ${scrapyd.dbsDir}`)
   // The one line on stdout: for scripts that start a daemon on any free port.
   process.stdout.write(`Listening on ${daemon.at.url}\n`)
-  let stopping = false
+  let stoppingSince: number | null = null
   const stop = (signal: NodeJS.Signals) => {
-    if (stopping) {
+    if (stoppingSince !== null) {
+      // A group that is signalled (npx, Ctrl-C in a shell) gets the same signal twice within milliseconds.
+      if (performance.now() - stoppingSince < REPEATED_MS) return
       log.warn(`${signal} again: stopping at once; running spiders are adopted at the next start`)
       process.exit(128 + constants.signals[signal])
     }
-    stopping = true
+    stoppingSince = performance.now()
     log.info(options.drain ? `${signal}: waiting for the running spiders` : `${signal}: stopping; spiders run on`)
     daemon.stop({ drain: options.drain ?? false }).then(
       () => log.info('stopped'),

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../lib/root.ts'
+import { table, type Row } from './figures.ts'
+import { MachineWatch, machineLine, othersShare } from './machine.ts'
+import {
+  logDownload,
+  longList,
+  longQueue,
+  scheduleRate,
+  startAndMemory,
+  startDelay,
+  throughput,
+} from './node-benches.ts'
+
+/** Everything that can be measured, by name; `npm run bench -- NAME …` measures some of it. */
+const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  schedule: scheduleRate,
+  'start-cold': () => startDelay('off'),
+  'start-warm': () => startDelay('on'),
+  'jobs-cold': () => throughput('off'),
+  'jobs-warm': () => throughput('on'),
+  'jobs-300': () => throughput('on', 300),
+  list: longList,
+  idle: startAndMemory,
+  log: logDownload,
+  queue: longQueue,
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in BENCHES))
+if (unknown.length > 0) {
+  console.error(`No benchmark is named ${unknown.join(', ')}. There are: ${Object.keys(BENCHES).join(', ')}.`)
+  process.exitCode = 1
+} else {
+  const before = await othersShare(2_000)
+  const watch = new MachineWatch()
+  const rows: Row[] = []
+  for (const name of wanted.length === 0 ? Object.keys(BENCHES) : wanted) {
+    console.error(`measuring ${name} …`)
+    rows.push(...(await BENCHES[name]!()))
+  }
+  const { stolen } = watch.shares()
+  const report = [
+    machineLine(),
+    `Before the run others used ${(before * 100).toFixed(0)} % of one core; ${(stolen * 100).toFixed(1)} % was stolen meanwhile. ${new Date().toISOString().slice(0, 16)}Z`,
+    '',
+    table(rows),
+    '',
+  ].join('\n')
+  console.log(report)
+  writeFileSync(join(root, '.data', 'bench.md'), report)
+}

@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Writes a Scrapy project named `bench`: spider `noop` opens and closes, and `extra` more spiders stand beside it, each
+ * importing what real ones import.
+ */
+export function writeProject(folder: string, extra = 0): string {
+  const spiders = join(folder, 'bench', 'spiders')
+  mkdirSync(spiders, { recursive: true })
+  writeFileSync(join(folder, 'scrapy.cfg'), '[settings]\nbench = bench.settings\n')
+  writeFileSync(join(folder, 'bench', '__init__.py'), '')
+  writeFileSync(join(spiders, '__init__.py'), '')
+  writeFileSync(
+    join(folder, 'bench', 'settings.py'),
+    'BOT_NAME = "bench"\nSPIDER_MODULES = ["bench.spiders"]\nTELNETCONSOLE_ENABLED = False\nROBOTSTXT_OBEY = False\n',
+  )
+  writeFileSync(join(spiders, 'noop.py'), spider('noop', 'import scrapy'))
+  const heavy = 'import decimal, email.mime.multipart, html.parser, json, sqlite3, xml.dom.minidom\nimport scrapy'
+  for (let index = 0; index < extra; index++) {
+    writeFileSync(join(spiders, `paper_${index}.py`), spider(`paper_${index}`, heavy))
+  }
+  return folder
+}
+
+function spider(name: string, imports: string): string {
+  return `${imports}
+
+
+class ${name
+    .replaceAll('_', ' ')
+    .replaceAll(/\b\w/g, (c) => c.toUpperCase())
+    .replaceAll(' ', '')}(scrapy.Spider):
+    name = "${name}"
+    start_urls = []
+
+    async def start(self):
+        return
+        yield
+
+    def start_requests(self):
+        return iter(())
+`
+}
