@@ -6,10 +6,13 @@ import { endRecord, FollowedRun, type RunnerLog } from './followed-run.ts'
 import { jobVariables, projectEnvironment } from './job-environment.ts'
 import { killTree } from './kill-tree.ts'
 import { discardRunFolder, RunFolder, type StoredStart } from './run-folder.ts'
+import { WarmPool } from './warm-pool.ts'
 import type { Adoption, Run, Runner, RunObserver, RunSpec } from './run.ts'
 
 /** What spider and supervisor print is cut to its last half once it is over this size. */
 const OUTPUT_LIMIT = 8 * 1024 * 1024
+const WARM_IDLE_MS = 600_000
+const WARM_LIMIT = 8
 
 /** What a runner needs of its daemon. */
 export interface SpiderRunnerOptions {
@@ -18,6 +21,10 @@ export interface SpiderRunnerOptions {
   readonly log: RunnerLog
   /** Bytes; 8 MiB unless told. */
   readonly outputLimit?: number
+  /** A warm process that started nothing for so long is stopped; ten minutes unless told. */
+  readonly warmIdleMs?: number
+  /** Warm processes at once; 8 unless told. */
+  readonly warmLimit?: number
 }
 
 /** Starts spiders as processes that survive this daemon, and finds them again. */
@@ -26,11 +33,19 @@ export class SpiderRunner implements Runner {
   readonly #log: RunnerLog
   readonly #outputLimit: number
   readonly #runs = new Set<FollowedRun>()
+  readonly #warmPool: WarmPool
+  readonly #said = new Set<string>()
 
   constructor(options: SpiderRunnerOptions) {
     this.#environment = options.environment
     this.#log = options.log
     this.#outputLimit = options.outputLimit ?? OUTPUT_LIMIT
+    this.#warmPool = new WarmPool({
+      environment: options.environment,
+      log: options.log,
+      idleMs: options.warmIdleMs ?? WARM_IDLE_MS,
+      limit: options.warmLimit ?? WARM_LIMIT,
+    })
   }
 
   start(spec: RunSpec, observer: RunObserver): Run {
@@ -67,6 +82,7 @@ export class SpiderRunner implements Runner {
   }
 
   async stop(): Promise<void> {
+    this.#warmPool.stop()
     for (const run of this.#runs) run.release()
   }
 
@@ -79,7 +95,7 @@ export class SpiderRunner implements Runner {
 
   async #launch(spec: RunSpec, folder: RunFolder, run: FollowedRun): Promise<void> {
     try {
-      const launch = await this.#startCold(spec, folder, null)
+      const launch = await this.#start(spec, folder)
       if (launch.became === 'unstartable') return run.fail(launch.reason)
       const start = await startOf(folder)
       if (start === null) return run.fail('the process that had claimed the run ended before the spider was started')
@@ -89,8 +105,22 @@ export class SpiderRunner implements Runner {
     }
   }
 
-  async #startCold(spec: RunSpec, folder: RunFolder, modeNote: string | null): Promise<Launch> {
-    const variables = jobVariables(spec)
+  async #start(spec: RunSpec, folder: RunFolder): Promise<Launch> {
+    if (spec.warm === 'off') {
+      this.#prepare(spec, folder, null)
+      return this.#startCold(spec, folder)
+    }
+    this.#prepare(spec, folder, null)
+    const launch = await this.#warmPool.start(spec, folder)
+    if (launch.became !== 'refused') return launch
+    this.#sayOnce(`${spec.project} is started cold: ${launch.reason}`)
+    this.#prepare(spec, folder, launch.reason)
+    // Should the warm process have started it after all, the claim is lost here.
+    return this.#startCold(spec, folder)
+  }
+
+  /** Tells the runner what to do. */
+  #prepare(spec: RunSpec, folder: RunFolder, modeNote: string | null): void {
     folder.prepare({
       key: spec.key,
       attempt: spec.attempt,
@@ -102,20 +132,29 @@ export class SpiderRunner implements Runner {
       args: spec.args,
       settings: spec.settings,
       runnerModule: spec.runnerModule,
-      variables,
+      variables: jobVariables(spec),
       bootId: bootId(),
       outputLimit: this.#outputLimit,
       modeNote,
     })
+  }
+
+  #startCold(spec: RunSpec, folder: RunFolder): Promise<Launch> {
     return coldStart({
       python: spec.python,
       folder,
       projectDir: spec.projectDir,
       environment: {
         ...projectEnvironment(this.#environment, spec.project, spec.settingsModule),
-        ...variables,
+        ...jobVariables(spec),
       },
     })
+  }
+
+  #sayOnce(message: string): void {
+    if (this.#said.has(message)) return
+    this.#said.add(message)
+    this.#log.info(message)
   }
 }
 

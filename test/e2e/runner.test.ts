@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
 import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../helpers/runs.ts'
 import { scrapyPythons } from '../helpers/scrapy-pythons.ts'
@@ -36,7 +36,9 @@ interface Description {
 
 const asyncio = 'twisted.internet.asyncioreactor.AsyncioSelectorReactor'
 
-describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
+const ways = scrapyPythons().flatMap((scrapy) => (['cold', 'warm'] as const).map((mode) => ({ ...scrapy, mode })))
+
+describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
   const runner = quietRunner()
   let folder: string
   let target: string
@@ -46,6 +48,8 @@ describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
     target = join(folder, 'target')
   })
 
+  afterAll(() => runner.stop())
+
   function start(spider: string, more: Partial<RunSpec> = {}) {
     const spec = runSpec({
       python,
@@ -54,6 +58,8 @@ describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
       settingsModule: 'crawls.settings',
       spiderModule: `crawls.spiders.${modules[spider] ?? 'failing'}`,
       runDir: join(folder, 'run'),
+      warm: mode === 'warm' ? 'on' : 'off',
+      codeVersion: 'as committed',
       ...more,
       args: { target, ...more.args },
       settings: { LOG_FILE: join(folder, 'log'), ...more.settings },
@@ -65,6 +71,10 @@ describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
   async function finish(spider: string, more: Partial<RunSpec> = {}) {
     const started = start(spider, more)
     const record = await started.observed.end
+    const { mode: actual, modeNote } = await started.observed.start
+    const isForced = started.spec.runnerModule !== null && mode === 'warm'
+    const own = { actual: 'cold', modeNote: expect.stringMatching(/^the project has a runner of its own/) as string }
+    expect({ actual, modeNote }).toEqual(isForced ? own : { actual: mode, modeNote: null })
     return { ...started, record, log: existsSync(join(folder, 'log')) ? readFileSync(join(folder, 'log'), 'utf8') : '' }
   }
 
@@ -75,7 +85,7 @@ describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
   }
 
   it('ends with exit code, finish reason, final stats, log and output', async () => {
-    const { record, log, observed } = await finish('plain')
+    const { record, log } = await finish('plain')
     expect(record).toMatchObject({ seen: 'exit', exitCode: 0, signal: null, finishReason: 'finished' })
     expect(record.stats).toMatchObject({
       item_scraped_count: 1,
@@ -87,7 +97,6 @@ describe.each(scrapyPythons())('a run with Scrapy $version', ({ python }) => {
     expect(log).toContain('logged by the spider')
     expect(log).toContain("'marked': True")
     expect(record.outputTail).toContain('printed by the spider: 你好')
-    expect(await observed.start).toMatchObject({ modeNote: null })
   })
 
   it('runs a spider with a Chinese name', async () => {

@@ -17,9 +17,9 @@ from scrapyd_service.watch import CrawlWatch
 ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
 
-def crawl(seat):
-    """Returns the exit code that `scrapy crawl` would have."""
-    watch = CrawlWatch(seat)
+def crawl(seat, teacher=None):
+    """Returns the exit code that `scrapy crawl` would have. A `teacher` tells a warm process what was imported."""
+    watch = CrawlWatch(seat, teacher)
     try:
         return _crawl(seat.job, watch)
     finally:

@@ -6,7 +6,7 @@ import sys
 from scrapyd_service.output import make_output_safe
 
 
-def run(seat):
+def run(seat, teacher=None):
     """Runs the spider (or the project's own runner) and returns the exit code."""
     job = seat.job
     if job["runnerModule"] is None:
@@ -18,14 +18,14 @@ def run(seat):
     make_output_safe()
     if job["runnerModule"] is not None:
         return _run_module(job)
-    return _run_spider(seat)
+    return _run_spider(seat, teacher)
 
 
-def _run_spider(seat):
+def _run_spider(seat, teacher):
     from scrapyd_service.crawler import crawl
 
     sys.argv = ["scrapy", "crawl", seat.job["spider"]]
-    return crawl(seat)
+    return crawl(seat, teacher)
 
 
 def _run_module(job):

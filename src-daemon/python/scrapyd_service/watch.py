@@ -15,8 +15,9 @@ MAX_SHARE = 0.02
 class CrawlWatch:
     """Everything in here keeps its troubles to itself: a spider never fails because it is watched."""
 
-    def __init__(self, seat):
+    def __init__(self, seat, teacher):
         self._seat = seat
+        self._teacher = teacher
         self._crawler = None
         self._timer = None
         self._finish_reason = None
@@ -36,12 +37,18 @@ class CrawlWatch:
         """The last record, once the crawl is over; also of a crawl that failed before its spider was opened."""
         self._stop_timer()
         self._write(ended=True)
+        self._teach()
 
     def _spider_opened(self):
         try:
             self._schedule(SNAPSHOT_SECONDS)
         except Exception:
             pass
+        self._teach()
+
+    def _teach(self):
+        if self._teacher is not None:
+            self._teacher.tell(getattr(self._crawler, "settings", None))
 
     def _spider_closed(self, reason):
         self._finish_reason = reason if isinstance(reason, str) else str(reason)

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Adoption, RunSpec } from '../../../src-daemon/runner/run.ts'
+import { startedByDeadDaemon } from '../../helpers/dead-daemon.ts'
 import { plainPython } from '../../helpers/python.ts'
 import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../../helpers/runs.ts'
 
@@ -23,17 +21,6 @@ beforeEach(() => {
 function order(spider: string, args: Record<string, string> = {}): RunSpec {
   const runDir = join(folder, 'run')
   return runSpec({ python, projectDir, spider, runDir, runnerModule: 'plain_runner', args: { target, ...args } })
-}
-
-/** Another daemon gets the order and is killed, as soon as it has said `word`. */
-async function startedByDeadDaemon(spec: RunSpec, word: 'ordered' | 'started'): Promise<void> {
-  const script = join(import.meta.dirname, 'fixtures/start-run.ts')
-  const daemon = spawn(process.execPath, [script, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  for await (const line of createInterface({ input: daemon.stdout })) {
-    if (line === word) break
-  }
-  daemon.kill('SIGKILL')
-  await once(daemon, 'exit')
 }
 
 async function adopt(spec: RunSpec) {

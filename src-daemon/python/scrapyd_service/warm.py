@@ -1,0 +1,241 @@
+"""`warm`: a process that has imported Scrapy and forks one supervisor for each job that it is asked for.
+
+It never imports anything of the project: modules of the project are read anew by every job, so that changes are seen
+and nothing of them freezes. What jobs import beside that it learns from them (`preload.py`). It has no reactor, no event
+loop, no threads. The supervisors, and the spiders under them, need it no more once they are forked.
+
+Talks in lines of JSON with the daemon on one socket: `{"id", "folder"}` asks for a job; `ready`, `unsafe`, `stale`,
+`exited`, `preloaded` and the reports of supervisors come back. The end of the socket ends this process.
+"""
+
+import gc
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+
+from scrapyd_service.learning import Installation, Teacher
+from scrapyd_service.marker import Marker
+from scrapyd_service.preload import (
+    Guard,
+    Trial,
+    components_of_scrapy,
+    import_quietly,
+    process_state,
+    unsafe_reason,
+)
+from scrapyd_service.processes import close_descriptors_above
+from scrapyd_service.records import JOB, OUTPUT
+from scrapyd_service.supervisor import supervise
+
+CONTROL_FD = 3
+
+
+def serve():
+    close_descriptors_above(CONTROL_FD)
+    process = WarmProcess()
+    order = process.wait_for_order()
+    # From here on, this is the supervisor of one job, and then its spider.
+    try:
+        folder, job, report, leave = process.become_supervisor(order)
+        seat = supervise(folder, job, "warm", report, leave)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    teacher = process.become_spider()
+
+    def work():
+        from scrapyd_service.spider import run
+
+        return run(seat, teacher)
+
+    from scrapyd_service.ending import end_with
+
+    end_with(work)
+
+
+class WarmProcess:
+    def __init__(self):
+        self._control = socket.socket(fileno=CONTROL_FD)
+        self._input = b""
+        self._lessons, self._teaching = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._guard = Guard()
+        self._marker = Marker()
+        self._installation = Installation()
+        self._jobs = {}
+        self._waiting = []
+        self._seen = set()
+        self._trial = None
+        self._good = []
+        self._randoms = []
+        self._alarm, self._ring = os.pipe()
+        os.set_blocking(self._alarm, False)
+        os.set_blocking(self._ring, False)
+
+    def wait_for_order(self):
+        """Serves the daemon. Returns in a forked child only, with the job that it is for."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._ring, warn_on_full_buffer=False)
+        self._guard.install()
+        import scrapy.commands.crawl  # noqa: F401
+
+        import scrapyd_service.crawler  # noqa: F401
+        import scrapyd_service.ending  # noqa: F401
+        import scrapyd_service.spider  # noqa: F401
+
+        reason = unsafe_reason(process_state())
+        if reason is not None:
+            self._send({"unsafe": reason})
+            os._exit(0)
+        self._settle()
+        self._learn(components_of_scrapy())
+        self._send({"ready": True})
+        while True:
+            self._go_on_preloading()
+            watched = [self._control, self._lessons, self._alarm]
+            if self._trial is not None:
+                watched.append(self._trial.fd)
+            ready, _, _ = select.select(watched, [], [], 0 if self._good else None)
+            if self._alarm in ready:
+                self._reap()
+            if self._trial is not None and self._trial.fd in ready and self._trial.read():
+                self._end_trial()
+            if self._lessons in ready:
+                self._learn(json.loads(self._lessons.recv(1 << 20)))
+            if self._control in ready:
+                order = self._read_orders()
+                if order is not None:
+                    return order
+
+    def _read_orders(self):
+        chunk = self._control.recv(65536)
+        if not chunk:
+            os._exit(0)
+        self._input += chunk
+        *lines, self._input = self._input.split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if "preload" in order:
+                self._learn(order["preload"])
+            elif self._installation.has_changed(time.monotonic()):
+                self._send({"id": order["id"], "stale": "packages of the interpreter have changed"})
+            elif self._fork(order):
+                return order
+        return None
+
+    def _fork(self, order):
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._send({"id": order["id"], "problem": f"the warm process cannot fork: {error}"})
+            return False
+        if pid != 0:
+            self._jobs[pid] = order["id"]
+        return pid == 0
+
+    def _reap(self):
+        try:
+            while os.read(self._alarm, 4096):
+                pass
+        except BlockingIOError:
+            pass
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid in self._jobs:
+                    self._send({"id": self._jobs.pop(pid), "exited": status})
+        except ChildProcessError:
+            pass
+
+    # Preloading
+
+    def _learn(self, names):
+        self._waiting += [name for name in names if name not in self._seen]
+        self._seen.update(names)
+
+    def _go_on_preloading(self):
+        """One step at a time: a job that is asked for does not wait for more than one import."""
+        if self._good:
+            import_quietly(self._good.pop(0))
+            if not self._good:
+                self._settle()
+        elif self._trial is None and self._waiting:
+            names, self._waiting = self._waiting, []
+            self._trial = Trial(names, self._guard)
+
+    def _end_trial(self):
+        trial, self._trial = self._trial, None
+        self._good, culprit = trial.result
+        if culprit is not None:
+            self._guard.names.add(culprit)
+            self._waiting = trial.names[trial.names.index(culprit) + 1 :] + self._waiting
+        if self._good:
+            self._send({"preloaded": self._good})
+
+    def _settle(self):
+        """After imports: what they made is old, shared with all children, and not looked at by their garbage collector."""
+        reason = unsafe_reason(process_state())
+        if reason is not None:
+            self._send({"unsafe": reason})
+            os._exit(0)
+        gc.collect()
+        self._randoms += [entry for entry in gc.get_objects() if type(entry) is random.Random]
+        gc.freeze()
+        self._installation.add_loaded()
+
+    def _send(self, message):
+        try:
+            self._control.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            # The daemon is gone, and this process with it.
+            os._exit(0)
+
+    # In the child
+
+    def become_supervisor(self, order):
+        """Leaves everything of the warm process behind but the way to report."""
+        folder = order["folder"]
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._guard.remove()
+        self._lessons.close()
+        os.close(self._alarm)
+        os.close(self._ring)
+        if self._trial is not None:
+            os.close(self._trial.fd)
+        with open(f"{folder}/{JOB}", encoding="utf-8") as file:
+            job = json.load(file)
+        output = os.open(f"{folder}/{OUTPUT}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        os.environ.update(job["variables"])
+        self._marker.set(job["token"])
+
+        def report(message):
+            try:
+                self._control.sendall(json.dumps({"id": order["id"], **message}).encode() + b"\n")
+            except OSError:
+                # The daemon is gone; the job goes on.
+                pass
+            self._control.close()
+            self._teaching.close()
+
+        return folder, job, report, self._control.close
+
+    def become_spider(self):
+        """What has to differ between the jobs of one warm process."""
+        for generator in self._randoms:
+            generator.seed()
+        if "numpy.random" in sys.modules:
+            sys.modules["numpy.random"].seed()
+        known = set(sys.modules) | self._seen
+        return Teacher(self._teaching, known, os.environ["SCRAPY_SETTINGS_MODULE"])

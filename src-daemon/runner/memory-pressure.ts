@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { freemem, totalmem } from 'node:os'
+
+/** Below this share of the memory, and below this amount, nothing is kept in memory that is only there for speed. */
+const SCARCE_SHARE = 0.1
+const SCARCE_BYTES = 512 * 1024 * 1024
+
+/** Whether the machine is about to run out of memory. */
+export function isMemoryScarce(): boolean {
+  const available = availableBytes()
+  return available < SCARCE_BYTES && available < totalmem() * SCARCE_SHARE
+}
+
+function availableBytes(): number {
+  try {
+    // What can be had without swapping; `freemem` counts the page cache as used in old kernels.
+    const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+    if (kilobytes !== undefined) return Number(kilobytes) * 1024
+  } catch {
+    // Not Linux.
+  }
+  return freemem()
+}
