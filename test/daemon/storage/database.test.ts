@@ -84,7 +84,8 @@ describe('openDatabase', () => {
     holder.kill('SIGKILL')
     await ended
 
-    const { close } = openDatabase(dir)
+    const { db, close } = openDatabase(dir)
+    expect(db.open).toBe(true)
     close()
   })
 
@@ -155,7 +156,9 @@ describe('openDatabase', () => {
     errorOf(() => openDatabase(dir))
     writeFileSync(file, '')
 
-    openDatabase(dir).close()
+    const { db, close } = openDatabase(dir)
+    expect(db.open).toBe(true)
+    close()
   })
 
   it('says that a folder cannot be made', () => {
