@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
 
 const PIECE = 65_536
 
@@ -45,7 +46,13 @@ export class AnswerWriter {
     const text = this.#pending.join('')
     this.#pending = []
     this.#length = 0
-    if (this.isGone || this.#response.write(text)) return
+    if (this.isGone) return
+    if (!this.#response.write(text)) await this.#drained()
+    // A client that takes everything at once must not keep everybody else waiting.
+    await turn()
+  }
+
+  async #drained(): Promise<void> {
     const stop = new AbortController()
     await Promise.race([
       once(this.#response, 'drain', { signal: stop.signal }),

@@ -103,9 +103,10 @@ async function enter(options: AppParts, request: Request, response: Response, vi
 /** False when the path belongs to none of these: then it is one of `/api`, or of nobody. */
 async function serve(options: AppParts, request: Request, response: Response, visit: Visit): Promise<boolean> {
   const { webservices, files, pages, auth, parts } = options
-  if (webservices.handles(visit)) await webservices.serve(request, response, visit, auth.username)
+  // Pages first: the console may have a .json of its own beside its index.
+  if (pages.handles(visit)) await pages.serve(request, response, visit)
+  else if (webservices.handles(visit)) await webservices.serve(request, response, visit, auth.username)
   else if (files.handles(visit)) await files.serve(request, response, visit)
-  else if (pages.handles(visit)) await pages.serve(request, response, visit)
   else {
     const [, id, rest] = FORWARD_PATH.exec(request.url) ?? []
     if (id === undefined || rest === undefined || parts.forwards === null) return false

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ServerLimits } from './limits.ts'
@@ -43,6 +42,8 @@ export function guardConnections(server: Server, limits: ServerLimits): void {
     const responses = open.get(socket) ?? new Set()
     open.set(socket, responses.add(response))
     response.once('close', () => responses.delete(response))
+    // A late error (the client went while something was written) has nobody else to hear it, and would end the process.
+    response.on('error', () => undefined)
   }
 
   // A socket on which nothing moved. While an answer is being made that is as it should be.
@@ -65,7 +66,7 @@ export function guardConnections(server: Server, limits: ServerLimits): void {
 
   /** Requests that came before are answered before, or this would be taken for the answer to the first of them. */
   async function refuseAfter(pending: readonly ServerResponse[], socket: Socket, code: string | undefined) {
-    await Promise.all(pending.map((response) => once(response, 'close')))
+    await Promise.all(pending.map((response) => new Promise((resolve) => response.once('close', resolve))))
     refuse(socket, code)
   }
 

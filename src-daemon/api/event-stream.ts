@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { EphemeralEvent } from './contract/events.ts'
 import type { EventStart } from './event-start.ts'
 import { eventText } from './event-text.ts'
@@ -120,11 +121,14 @@ export class EventStream {
         await this.#sendSnapshot(this.#snapshotReason)
         continue
       }
-      const { text, first, last } = this.#pages.after(this.#seq)
+      const { text, first, last, isFull } = this.#pages.after(this.#seq)
       if (first === null || last === null) return
       if (first === this.#seq + 1) {
         this.#write(text)
         this.#seq = last
+        if (!isFull) return
+        // A fast reader of a long replay must not keep everybody else waiting.
+        await turn()
       } else this.#snapshotReason = 'the cursor became too old: events that the reader had not taken are gone'
     }
   }

@@ -11,6 +11,8 @@ export interface EventPage {
   /** Number of the first and of the last event; null when there is none. */
   readonly first: number | null
   readonly last: number | null
+  /** There may be more after it. */
+  readonly isFull: boolean
 }
 
 const PAGE_ROWS = 100
@@ -42,7 +44,8 @@ export class EventPages {
       last = row.seq
       if (text.length > PAGE_CHARACTERS) break
     }
-    const page = { text, first: rows[0]?.seq ?? null, last }
+    const isFull = rows.length === PAGE_ROWS || last !== (rows.at(-1)?.seq ?? null)
+    const page = { text, first: rows[0]?.seq ?? null, last, isFull }
     if (this.#pages.size >= KEPT_PAGES) this.#pages.clear()
     this.#pages.set(seq, page)
     return page

@@ -4,6 +4,8 @@ import type { ServerLimits } from './limits.ts'
 import { decodeUtf8, PythonValueError } from './python-text.ts'
 import { hasBody, parseContentType, readBody } from './request-body.ts'
 
+const LONGEST_FIELD = 200
+
 /** The JSON in a request; `{}` when there is no body. Refuses other types (415), what does not parse (400) and NUL (422). */
 export async function readJson(
   request: IncomingMessage,
@@ -35,17 +37,22 @@ function parseJson(bytes: Buffer): unknown {
     throw malformed(`The body is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : ''}`)
   }
   // No name, path or argument of anything may hold one: files and processes cannot take them.
-  if (text.includes(String.raw`\u0000`)) refuseNul(value, [])
+  if (text.includes(String.raw`\u0000`)) refuseNul(value)
   return value
 }
 
-function refuseNul(value: unknown, path: readonly string[]): void {
-  if (typeof value === 'string' && value.includes('\0')) {
-    throw new ValidationError([{ field: path.join('.'), message: 'NUL characters are not allowed' }])
-  }
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, inner] of Object.entries(value)) {
-    refuseNul(key, [...path, key.replaceAll('\0', '')])
-    refuseNul(inner, [...path, key])
+function refuseNul(root: unknown): void {
+  // A list instead of recursion: how deep a body is, is up to the client.
+  const open: [field: string, value: unknown][] = [['', root]]
+  for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
+    const [field, value] = entry
+    if (typeof value === 'string' && value.includes('\0')) {
+      throw new ValidationError([{ field, message: 'NUL characters are not allowed' }])
+    }
+    if (typeof value !== 'object' || value === null) continue
+    for (const [key, inner] of Object.entries(value)) {
+      const name = (field === '' ? key : `${field}.${key}`).slice(0, LONGEST_FIELD)
+      open.push([name.replaceAll('\0', ''), key], [name, inner])
+    }
   }
 }

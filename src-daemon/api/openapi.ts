@@ -56,7 +56,8 @@ export function openApiDocument({ version, isMaster, hasService }: OpenApiOption
       summary: 'The web services of Scrapyd for automation, and the API of console and cluster.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    // Relative to the document, so that the prefix of a proxy counts.
+    servers: [{ url: '../' }],
     security: [{ basic: [] }, {}],
     paths,
     components: { schemas, securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { InvalidParameterError } from '../errors.ts'
 import type { Requester } from './contract/scrapyd-api.ts'
 
 /** What the server knows of a request beside its method, path and body. Made once, at the edge. */
@@ -50,14 +51,18 @@ function isEncrypted(socket: Socket): boolean {
 const VIA = /^(master:.{1,200}|desktop)$/su
 const LONGEST_KEY = 200
 
-/** Who asks, for the ledger. `name` is null without authentication. */
+/** Who asks, for the ledger. `name` is null without authentication. Throws InvalidParameterError. */
 export function requesterOf(request: IncomingMessage, name: string | null, family: 'webservice' | 'api'): Requester {
   const key = headerText(request, 'idempotency-key')
+  if (key.length > LONGEST_KEY) {
+    // To take it for none could run a job twice.
+    throw new InvalidParameterError('Idempotency-Key', `Idempotency-Key is invalid: over ${LONGEST_KEY} characters`)
+  }
   return {
     name,
     via: viaOf(request, family),
     address: request.socket.remoteAddress ?? null,
-    idempotencyKey: key === '' || key.length > LONGEST_KEY ? null : key,
+    idempotencyKey: key === '' ? null : key,
   }
 }
 

@@ -130,6 +130,8 @@ export class ApiClient {
       )
       if (response.body === null) throw new NodeUnreachableError(`${this.baseUrl} sends no events`)
       yield* readEvents(response.body, { idleMs, baseUrl: this.baseUrl, signal })
+    } catch (error) {
+      if (outer?.aborted !== true) throw error
     } finally {
       stop.abort()
     }
@@ -161,7 +163,7 @@ export class ApiClient {
         headers: { ...this.#headers, ...init.headers },
       })
     } catch (error) {
-      throw unreachable(this.baseUrl, error)
+      throw init.signal?.aborted === true ? error : unreachable(this.baseUrl, error)
     }
   }
 

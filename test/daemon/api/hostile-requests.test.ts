@@ -130,6 +130,17 @@ describe('requests that are not as they should be', () => {
     ['another origin in the request line', head('GET', 'http://example.org/daemonstatus.json'), [400]],
     ['OPTIONS *', head('OPTIONS', '*'), [400]],
     ['an expectation that is unknown', head('GET', '/daemonstatus.json', 'Expect: a-miracle'), [417]],
+    ['an upgrade', head('GET', '/daemonstatus.json', 'Connection: Upgrade', 'Upgrade: websocket'), [200]],
+    [
+      'JSON too deep with a NUL',
+      json('/api/jobs/cancel', `${'['.repeat(4_900)}"${String.raw`\u0000`}"${']'.repeat(4_900)}`),
+      [422],
+    ],
+    [
+      'an endless Idempotency-Key',
+      formPost('/schedule.json', 'project=news&spider=one', `Idempotency-Key: ${'x'.repeat(201)}`),
+      [200],
+    ],
     ['HTTP/0.9', 'GET /\r\n\r\n', [200, 400]],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', [400]],
     ['no HTTP', 'hello?\r\n\r\n', [400]],

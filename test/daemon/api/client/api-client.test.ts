@@ -175,6 +175,8 @@ describe('events', () => {
     for await (const event of client().openEvents({ live: true, signal: stop.signal })) {
       if (event.type === 'hello') stop.abort()
     }
+    const early = AbortSignal.abort()
+    expect((await client().openEvents({ signal: early }).next()).done).toBe(true)
     const silent = async () => {
       for await (const event of client().openEvents({ live: true, idleMs: 50 })) expect(event.type).toBe('hello')
     }
