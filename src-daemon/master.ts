@@ -19,6 +19,12 @@ import { LoadTeller } from './node/load-teller.ts'
 import { LiveFeed } from './node/live-feed.ts'
 import { localReach } from './node/local-node.ts'
 import type { Role } from './slave.ts'
+import { ClusterFileTree } from './cluster/cluster-file-tree.ts'
+import { ClusterTails } from './cluster/cluster-tails.ts'
+import { LedgerPlaces } from './cluster/ledger-places.ts'
+import { NodeTailStream } from './cluster/node-tail-stream.ts'
+import { ScrapydNode } from './cluster/scrapyd-node.ts'
+import { RemoteJobs } from './storage/remote-jobs.ts'
 import { LOCAL_NODE } from './storage/jobs.ts'
 import { NodeStore } from './storage/nodes.ts'
 import { VERSION } from './version.ts'
@@ -80,6 +86,7 @@ export function createMaster(core: Core): Role {
     runsJobs: cluster.masterRunsJobs,
     scrapyd: new StockDispatch(target, (node) => stock.now(node)),
     isPaused: () => pause.paused,
+    passCancel: (node, key) => void membership.passCancel(node, key),
     hasLocalProject: (name) => projects.list().some((project) => project.name === name),
     hasLocalSpider: (project, spider) => projects.hasSpider(project, spider),
     intervalMs: scrapyd.pollIntervalMs,
@@ -173,6 +180,14 @@ export function createMaster(core: Core): Role {
     if (node === null) return null
     return { ...nodes.loadOf(node), max_proc: node.row.max_proc, latency_ms: node.latencyMs }
   })
+  const places = new LedgerPlaces({ ...shared, remote: new RemoteJobs(database.db), target })
+  const tree = new ClusterFileTree({ local: core.tree, places, forwards })
+  const tails = new ClusterTails({
+    local: core.tails,
+    places,
+    streamOf: ({ id }) => new NodeTailStream(id, streams, () => clients.of(nodes.require(id))),
+    scrapydOf: ({ id }) => new ScrapydNode(() => target(id)),
+  })
   const offs: (() => void)[] = []
 
   function load() {
@@ -183,16 +198,16 @@ export function createMaster(core: Core): Role {
     parts: {
       scrapyd: system,
       api: system.handlers,
-      files: core.tree,
+      files: tree,
       events: feed,
-      tails: core.tails,
+      tails,
       jobsPage,
       forwards,
     },
     async start() {
       await launcher.adopt()
-      const gone = await nodes.load(cluster.slaveHosts)
-      for (const id of gone) await membership.loseJobsOf(id, 'Its node is not in the configuration any more')
+      await nodes.load(cluster.slaveHosts)
+      await membership.start()
       core.onSpiders((name) => {
         system
           .announceProject(name)
