@@ -21,6 +21,7 @@ export interface ScrapydTailParts {
 }
 
 const PIECE_BYTES = 262_144
+const LOOK_BYTES = 65_536
 const NEWLINE = 10
 
 /** The log of a job on a stock Scrapyd, which can only be asked for the bytes that may have come. */
@@ -29,8 +30,6 @@ export class ScrapydTail implements TailSource {
   readonly #path: string
   readonly #abort = new AbortController()
   #position = 0
-  /** The begin of the first piece may lie within a line, whose rest is not sent. */
-  #isWithinLine = false
   #wasThere = false
   #isAway = false
   #isPaused = false
@@ -50,9 +49,7 @@ export class ScrapydTail implements TailSource {
     const size = await this.#size()
     const { offset } = this.#parts
     if (size !== null) {
-      this.#position = offset < 0 ? Math.max(0, size + offset) : offset > size ? 0 : offset
-      this.#isWithinLine = offset < 0 && this.#position > 0
-      if (this.#isWithinLine) this.#position--
+      this.#position = offset < 0 ? await this.#lineNear(Math.max(0, size + offset)) : offset > size ? 0 : offset
     }
     this.#next(0)
     return size ?? 0
@@ -107,7 +104,6 @@ export class ScrapydTail implements TailSource {
       this.#wasThere = true
       if ((size ?? this.#position) < this.#position) {
         this.#position = 0
-        this.#isWithinLine = false
         return true
       }
       if (wasFinished) this.#finish('end')
@@ -128,16 +124,9 @@ export class ScrapydTail implements TailSource {
   }
 
   #takePiece(body: Buffer, size: number, wasFinished: boolean): boolean {
-    let start = 0
-    if (this.#isWithinLine) {
-      const at = body.indexOf(NEWLINE)
-      start = at === -1 || at === body.length - 1 ? nextCharacter(body, 1) : at + 1
-      this.#position += start
-      this.#isWithinLine = false
-    }
-    const isLast = wasFinished && this.#position + body.length - start >= size
+    const isLast = wasFinished && this.#position + body.length >= size
     const length = isLast ? body.length : wholeCharacters(body, body.length)
-    const bytes = body.subarray(start, Math.max(start, length))
+    const bytes = body.subarray(0, length)
     if (bytes.length > 0) {
       this.#send(bytes.toString(), bytes.length, 'live')
       this.#position += bytes.length
@@ -165,9 +154,29 @@ export class ScrapydTail implements TailSource {
     }
   }
 
+  /** The begin of the line at or after `wanted`; when none begins there, of the one that it lies in. */
+  async #lineNear(wanted: number): Promise<number> {
+    if (wanted === 0) return 0
+    const from = Math.max(0, wanted - LOOK_BYTES)
+    try {
+      const { status, body } = await this.#ask('GET', { range: `bytes=${from}-${wanted + LOOK_BYTES - 1}` })
+      return status === 206 ? from + lineStart(body, wanted - from, from === 0) : wanted
+    } catch {
+      return wanted
+    }
+  }
+
   #ask(method: 'GET' | 'HEAD', headers: Record<string, string>): Promise<NodeAnswer> {
     const { node, turns } = this.#parts
     const call = { method, path: this.#path, headers, mostBytes: 64 * 1_048_576, signal: this.#abort.signal }
     return turns.take(() => node.readFile(call))
   }
+}
+
+function lineStart(bytes: Buffer, at: number, isWhole: boolean): number {
+  const next = bytes.indexOf(NEWLINE, at - 1)
+  if (next !== -1 && next + 1 < bytes.length) return next + 1
+  const previous = bytes.subarray(0, at).lastIndexOf(NEWLINE)
+  if (previous !== -1) return previous + 1
+  return isWhole ? 0 : nextCharacter(bytes, at)
 }
