@@ -305,6 +305,7 @@ export class LocalNode implements ScrapydApi {
       getDispatch: async ({ params }) => inbox.get(params.key),
       deleteDispatch: ({ params, query }) => inbox.revoke(params.key, query.attempt),
       getOwner: async () => ({ owner: owner.master }),
+      deleteOwner: async ({ query }) => ({ owner: await owner.release(query.instance) }),
       putOwner: async ({ body }) => ({
         owner: await owner.claim({ instance: body.instance, node_name: body.node_name }, body.takeover),
       }),

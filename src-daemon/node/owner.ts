@@ -15,7 +15,7 @@ export class ForeignMasterError extends ConflictError {
 
   constructor(owner: MasterName) {
     super(
-      `This node belongs to the master '${owner.node_name}' (${owner.instance}). Take it over explicitly, or remove it there first.`,
+      `This node belongs to the master '${owner.node_name}' (${owner.instance}). Take it over explicitly, or remove it there first (while it is online).`,
     )
     this.owner = owner
   }
@@ -27,6 +27,7 @@ export class Owner {
   readonly #writer: Writer
   #master: MasterName | null
   #acknowledged: number
+  #changing: Promise<unknown> = Promise.resolve()
 
   constructor(meta: MetaStore, writer: Writer) {
     this.#meta = meta
@@ -51,20 +52,37 @@ export class Owner {
 
   /** A master claims this node. Throws ForeignMasterError without `takeover` when there is another one. */
   async claim(master: MasterName, takeover: boolean): Promise<MasterName> {
-    if (!takeover) this.requireOwner(master.instance)
-    if (this.#master?.instance === master.instance && this.#master.node_name === master.node_name) return this.#master
-    const changed = await this.#writer.write(() => {
-      // Of two claims in one turn the first counts.
-      const before = this.#stored()
-      const changed = before?.instance !== master.instance
-      if (before !== null && changed && !takeover) throw new ForeignMasterError(before)
-      this.#meta.set('owner', JSON.stringify(master))
-      if (changed) this.#meta.set('acknowledged', null)
-      return changed
+    const { instance, node_name } = master
+    if (this.#master?.instance === instance && this.#master.node_name === node_name) return this.#master
+    return this.#inTurn(async () => {
+      if (!takeover) this.requireOwner(instance)
+      await this.#store({ instance, node_name }, this.#master?.instance !== instance)
+      return master
+    })
+  }
+
+  /** The owning master lets this node go, so that any master may claim it. What another one says changes nothing. */
+  async release(instance: string): Promise<MasterName | null> {
+    return this.#inTurn(async () => {
+      if (this.#master?.instance === instance) await this.#store(null, true)
+      return this.#master
+    })
+  }
+
+  /** Two masters that claim at once are asked one after the other, or both would find nobody. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change)
+    this.#changing = done.catch(() => {})
+    return done
+  }
+
+  async #store(master: MasterName | null, isAnother: boolean): Promise<void> {
+    await this.#writer.write(() => {
+      this.#meta.set('owner', master === null ? null : JSON.stringify(master))
+      if (isAnother) this.#meta.set('acknowledged', null)
     })
     this.#master = master
-    if (changed) this.#acknowledged = 0
-    return master
+    if (isAnother) this.#acknowledged = 0
   }
 
   /** The master has everything up to `seq`. */
