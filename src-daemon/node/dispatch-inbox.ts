@@ -37,7 +37,7 @@ export class DispatchInbox {
    */
   async put(key: string, request: DispatchRequest): Promise<DispatchReply> {
     for (let before = this.#puts.get(key); before !== undefined; before = this.#puts.get(key)) await before
-    const answering = this.#put(key, request)
+    const answering = this.#put(key, request).catch(busyWithStorage)
     const answered = answering.then(
       () => {},
       () => {},
@@ -120,6 +120,12 @@ export class DispatchInbox {
   #full(): DispatchReply {
     return { answer: 'busy', job: null, reason: `All ${this.#parts.launcher.maxProc} slots of this node are in use` }
   }
+}
+
+/** A disk that is full has taken nothing of the job: another node can have it at once. */
+function busyWithStorage(error: unknown): DispatchReply {
+  if (!(error instanceof StorageError)) throw error
+  return { answer: 'busy', job: null, reason: error.message }
 }
 
 /** The answer to a dispatch that cannot be run here. Throws again what says nothing about the job. */
