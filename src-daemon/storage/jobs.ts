@@ -184,7 +184,7 @@ export class JobStore {
   unfinishedOf(nodeId: string): readonly JobRow[] {
     return this.#db
       .prepare(
-        `SELECT * FROM jobs INDEXED BY jobs_unfinished
+        `SELECT * FROM jobs INDEXED BY jobs_held
          WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id = ? ORDER BY n`,
       )
       .all(nodeId) as JobRow[]
@@ -200,7 +200,7 @@ export class JobStore {
   /** Jobs of a node that have not ended, those that wait there included. */
   unfinishedOn(nodeId: string): readonly JobRow[] {
     return this.#db
-      .prepare(`SELECT * FROM jobs INDEXED BY jobs_unfinished WHERE state <> 'finished' AND node_id = ? ORDER BY n`)
+      .prepare(`SELECT * FROM jobs INDEXED BY jobs_held WHERE state <> 'finished' AND node_id = ? ORDER BY n`)
       .all(nodeId) as JobRow[]
   }
 
@@ -233,6 +233,17 @@ export class JobStore {
       )
       .all() as { project: string; pending: number; running: number }[]
     return new Map(rows.map(({ project, pending, running }) => [project, { pending, running }]))
+  }
+
+  /** How many slots of the whole cluster each project uses, those that are being filled included. */
+  slotsByProject(): ReadonlyMap<string, number> {
+    const rows = this.#db
+      .prepare(
+        `SELECT project, count(*) AS count FROM jobs INDEXED BY jobs_held
+         WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id IS NOT NULL GROUP BY project`,
+      )
+      .all() as { project: string; count: number }[]
+    return new Map(rows.map(({ project, count }) => [project, count]))
   }
 
   /** The job that waits for the longest time. */

@@ -74,6 +74,8 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX jobs_waiting ON jobs (rank, n) WHERE state IN ('pending', 'assigned', 'starting');
       CREATE INDEX jobs_running ON jobs (started_at, n) WHERE state = 'running';
       CREATE INDEX jobs_unfinished ON jobs (project, spider, state, node_id) WHERE state <> 'finished';
+      -- However many wait in the master's own queue, this holds only what is on a node.
+      CREATE INDEX jobs_held ON jobs (node_id, state, project) WHERE state <> 'finished' AND node_id IS NOT NULL;
       -- With everything that lists and counts filter by, so that they need not read the rows.
       CREATE INDEX jobs_finished ON jobs (
         ended_at DESC, n DESC, outcome, project, spider, node, started_at, created_at, items, pages

@@ -42,7 +42,7 @@ export interface NodeHistoryRow {
 /** What a node must still be told. */
 export interface NodeTask {
   readonly n: number
-  readonly kind: 'addproject' | 'delproject'
+  readonly kind: 'addproject' | 'delproject' | 'pause' | 'resume'
   /** JSON of the request's body. */
   readonly body: string
   readonly at: number
@@ -135,7 +135,7 @@ export class NodeStore {
   loads(): readonly { readonly node_id: string; readonly state: string; readonly count: number }[] {
     return this.#db
       .prepare(
-        `SELECT node_id, state, count(*) AS count FROM jobs
+        `SELECT node_id, state, count(*) AS count FROM jobs INDEXED BY jobs_held
          WHERE state <> 'finished' AND node_id IS NOT NULL GROUP BY node_id, state`,
       )
       .all() as { node_id: string; state: string; count: number }[]
