@@ -9,6 +9,8 @@ export interface Candidate {
   readonly capacity: number
   readonly hasProject: boolean
   readonly hasSpider: boolean
+  /** Why what happens there is not known at the moment, although it is online; null when it is. */
+  readonly behind: string | null
   /** Why this node takes nothing at the moment (another master, refused lately), or null. */
   readonly refuses: string | null
 }
@@ -49,8 +51,9 @@ export function placeJob(
   }
   const active = reachable.filter((node) => !node.paused)
   if (active.length === 0) return waits(`${names(reachable)} ${reachable.length === 1 ? 'is' : 'are'} paused`)
-  const willing = active.filter((node) => node.refuses === null)
-  if (willing.length === 0) return waits(active.map((node) => `${node.name}: ${node.refuses}`).join('; '))
+  const unwilling = (node: Candidate) => node.refuses ?? node.behind
+  const willing = active.filter((node) => unwilling(node) === null)
+  if (willing.length === 0) return waits(active.map((node) => `${node.name}: ${unwilling(node)}`).join('; '))
   const free = willing.filter((node) => node.used < node.capacity)
   if (free.length === 0) {
     return waits(

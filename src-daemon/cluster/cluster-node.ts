@@ -18,8 +18,12 @@ export class ClusterNode {
   latencyMs: number | null = null
   /** The follower has everything that the node had when the stream began: only then the node gets jobs. */
   inStep = false
+  /** Why the node's events cannot be followed, as long as they are not. */
+  followFailure: string | null = null
   /** Why the node cannot be used although it answers (another master, the same daemon twice …); null = usable. */
   problem: string | null = null
+  /** When its row was last written. */
+  storedAt = 0
   readonly latency: { readonly at: number; readonly ms: number | null }[] = []
   readonly #refusals = new Map<string, { readonly until: number; readonly reason: string }>()
 
@@ -71,13 +75,19 @@ export class ClusterNode {
 
   /** Why the node does not take that spider at the moment; null when it does. */
   refusal(project: string, spider: string, now: number): string | null {
-    if (this.problem !== null) return this.problem
-    for (const scope of ['busy', `${project}\n`, `${project}\n${spider}`]) {
-      const refusal = this.#refusals.get(scope)
-      if (refusal === undefined) continue
-      if (refusal.until > now) return refusal.reason
-      this.#refusals.delete(scope)
-    }
+    return this.problem ?? this.#refused('busy', now) ?? this.lacks(project, spider, now)
+  }
+
+  /** Why it cannot start that spider at all, as it said a while ago; null when it never said so. */
+  lacks(project: string, spider: string, now: number): string | null {
+    return this.#refused(`${project}\n`, now) ?? this.#refused(`${project}\n${spider}`, now)
+  }
+
+  #refused(scope: string, now: number): string | null {
+    const refusal = this.#refusals.get(scope)
+    if (refusal === undefined) return null
+    if (refusal.until > now) return refusal.reason
+    this.#refusals.delete(scope)
     return null
   }
 

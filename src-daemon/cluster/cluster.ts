@@ -248,6 +248,8 @@ export class Cluster implements ScrapydApi {
   async learnSpiders(node: ClusterNode, names: readonly string[]): Promise<void> {
     node.forgetRefusals('all')
     const { clients, nodes } = this.#parts
+    const lists = Object.entries(node.known.spiders).filter(([name]) => node.hasProject(name))
+    node.known = { ...node.known, spiders: Object.fromEntries(lists) }
     for (const name of names) {
       if (node.row.kind === 'slave' && node.isOnline && node.hasProject(name)) {
         try {
@@ -310,8 +312,9 @@ export class Cluster implements ScrapydApi {
       'delproject',
       { project },
     )
-    for (const node of this.#parts.nodes.list()) {
+    for (const node of this.#parts.nodes.list().filter((one) => one.hasProject(project))) {
       node.known = { ...node.known, projects: node.known.projects.filter((code) => code.project !== project) }
+      await this.#parts.nodes.update(node, { known: JSON.stringify(node.known) }, false)
     }
     await this.announceProject(project)
     return [...rows, ...others]
@@ -331,6 +334,8 @@ export class Cluster implements ScrapydApi {
     const slaves = nodes.list().filter((node) => node.row.kind !== 'scrapyd')
     const results = await concurrently(slaves, AT_ONCE, async (node) => {
       if (!node.isOnline) return later(node, `offline (${node.row.last_error ?? 'not seen yet'})`)
+      // In order: what it missed before comes first.
+      if (store.tasks(node.id).length > 0) return later(node, 'something else still waits for it')
       try {
         return await ask(node)
       } catch (error) {
@@ -644,7 +649,7 @@ export class Cluster implements ScrapydApi {
   }
 
   async #patchNode(id: string, body: EndpointInput<'patchNode'>['body']): Promise<Node> {
-    const { nodes, local, clients, membership, dispatcher } = this.#parts
+    const { nodes, local, membership, dispatcher } = this.#parts
     if (id === LOCAL_NODE) {
       if (body.paused !== undefined) await local.setPaused(body.paused, body.note ?? null)
       return local.asNode()
@@ -664,20 +669,36 @@ export class Cluster implements ScrapydApi {
     }
     if (body.takeover === true) await this.#takeOver(node)
     if (body.paused !== undefined) {
-      // A slave remembers it by itself; a stock Scrapyd, or one that is away, is paused here.
-      if (node.row.kind === 'slave' && node.isOnline) {
-        const client = clients.of(node)
-        if (body.paused) await client.call('pauseNode', { body: { note: body.note ?? null } })
-        else await client.call('resumeNode', {})
-      }
-      await nodes.update(
-        node,
-        { paused: body.paused ? 1 : 0, pause_note: body.paused ? (body.note ?? null) : null },
-        true,
-      )
+      await this.#setPaused(node, body.paused, body.note ?? null)
       dispatcher.wake()
     }
     return nodes.view(node)
+  }
+
+  /** A slave remembers it by itself, one that is away is told when it is back; a stock Scrapyd is paused here alone. */
+  async #setPaused(node: ClusterNode, paused: boolean, note: string | null): Promise<void> {
+    const { nodes, clients, store, writer } = this.#parts
+    const isAlone = node.row.kind === 'scrapyd'
+    const isTold = isAlone || (node.isOnline && (await tell()))
+    const waiting = store.tasks(node.id).filter((task) => task.kind === 'pause' || task.kind === 'resume')
+    if (waiting.length > 0 || !isTold) {
+      await writer.write(() => {
+        for (const task of waiting) store.deleteTask(task.n)
+        if (!isTold) store.addTask(node.id, paused ? 'pause' : 'resume', JSON.stringify({ note }), Date.now())
+      })
+    }
+    await nodes.update(node, { paused: paused ? 1 : 0, pause_note: paused ? note : null }, true)
+
+    async function tell(): Promise<boolean> {
+      try {
+        if (paused) await clients.of(node).call('pauseNode', { body: { note } })
+        else await clients.of(node).call('resumeNode', {})
+        return true
+      } catch (error) {
+        if (error instanceof NodeUnreachableError) return false
+        throw error
+      }
+    }
   }
 
   async #takeOver(node: ClusterNode): Promise<void> {

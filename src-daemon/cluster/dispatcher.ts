@@ -43,6 +43,8 @@ export interface DispatcherParts {
   readonly isPaused: () => boolean
   readonly hasLocalProject: (project: string) => boolean
   readonly hasLocalSpider: (project: string, spider: string) => boolean
+  /** A cancel was stored while the job was on its way: its node has it now. */
+  readonly passCancel: (node: ClusterNode, key: string) => void
   readonly log: Logger
   readonly intervalMs: number
 }
@@ -54,8 +56,12 @@ export interface DispatcherParts {
  */
 export class Dispatcher {
   readonly #parts: DispatcherParts
-  /** Jobs whose dispatch is being sent or settled now. */
+  /** Jobs whose dispatch is being sent or settled now, or was asked for in vain a moment ago. */
   readonly #busy = new Set<string>()
+  /** Calls that are under way end with the daemon; the next one settles what became of them. */
+  readonly #abort = new AbortController()
+  /** What `whyPending` looks at, for one turn of the event loop: a page of jobs asks once. */
+  #looked: readonly Candidate[] | null = null
   #timer: NodeJS.Timeout | null = null
   #ticking = false
   #again = false
@@ -80,6 +86,7 @@ export class Dispatcher {
 
   stop(): void {
     this.#stopped = true
+    this.#abort.abort()
     if (this.#timer !== null) clearInterval(this.#timer)
   }
 
@@ -94,7 +101,13 @@ export class Dispatcher {
 
   /** Why a job waits, in words; null when it is about to start. */
   whyPending(project: string, spider: string, pinned: string | null): string | null {
-    return this.#place(project, spider, pinned, this.#candidates()).reason
+    if (this.#looked === null) {
+      this.#looked = this.#candidates()
+      setImmediate(() => {
+        this.#looked = null
+      })
+    }
+    return this.#place(project, spider, pinned, this.#looked).reason
   }
 
   async #tick(): Promise<void> {
@@ -145,9 +158,11 @@ export class Dispatcher {
   }
 
   async #assign(head: PendingGroup, node: ClusterNode): Promise<boolean> {
-    const row = await this.#parts.ledger.change(
+    const { ledger, nodes } = this.#parts
+    const row = await ledger.change(
       head.key,
-      (now) => now.state === 'pending' && now.node_id === null,
+      // What is assigned to a node that was just removed would wait there for ever.
+      (now) => now.state === 'pending' && now.node_id === null && nodes.get(node.id) === node,
       (now) => ({
         state: 'assigned',
         node_id: node.id,
@@ -174,9 +189,14 @@ export class Dispatcher {
       }
       const reply = await this.#parts.clients
         .of(node)
-        .call('putDispatch', { params: { key: row.key }, body: this.#request(row, node) }, { timeoutMs: ANSWER_MS })
+        .call(
+          'putDispatch',
+          { params: { key: row.key }, body: this.#request(row, node) },
+          { timeoutMs: ANSWER_MS, signal: this.#abort.signal },
+        )
       await this.#answered(row, node, reply)
     } catch (error) {
+      if (this.#stopped) return
       // Not sent elsewhere: it may run there. `settle` asks until it is known.
       this.#parts.log.warn(`${node.name} did not answer the dispatch of job ${row.key}`, error)
     }
@@ -185,7 +205,7 @@ export class Dispatcher {
   #request(row: JobRow, node: ClusterNode) {
     return {
       owner: { instance: this.#parts.instance, node_name: this.#parts.nodeName },
-      attempt: row.owner_attempt ?? 1,
+      attempt: attemptOf(row),
       expires_at: new Date(Date.now() + node.clockOffset + EXPIRES_MS).toISOString(),
       job: {
         id: row.id,
@@ -205,7 +225,7 @@ export class Dispatcher {
     switch (answer) {
       case 'accepted':
       case 'already':
-        if (job !== null) await this.#mirror(node, job)
+        if (job !== null) await this.#taken(row, node, job)
         return
       case 'no-project':
         return this.#takeBack(row, node, `${row.project}\n`, reason ?? `does not have ${row.project}`)
@@ -214,11 +234,7 @@ export class Dispatcher {
         const why = reason ?? 'cannot start this spider'
         node.refuse(`${row.project}\n${row.spider}`, why, Date.now())
         if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, `${row.project}\n${row.spider}`, why)
-        await this.#parts.ledger.finish(row.key, {
-          outcome: row.cancel_requested_at === null ? 'failed' : 'cancelled',
-          reason: `${node.name}: ${why}`,
-          ended_at: Date.now(),
-        })
+        await this.#end(row, `${node.name}: ${why}`)
         return
       }
       case 'foreign':
@@ -231,13 +247,22 @@ export class Dispatcher {
 
   /** Whether another node may still be able to start the job, now or when it has a free slot. */
   #isTakenElsewhere(row: JobRow): boolean {
-    const candidates = this.#candidates().map((candidate) => ({ ...candidate, online: true, paused: false, used: 0 }))
-    return this.#place(row.project, row.spider, row.pinned_node, candidates).node !== null
+    const { project, spider, pinned_node } = row
+    const idle = { online: true, paused: false, used: 0, behind: null }
+    const candidates = this.#candidates().map((candidate) => ({ ...candidate, ...idle }))
+    const lacks = (node: ClusterNode) => node.problem ?? node.lacks(project, spider, Date.now())
+    return this.#place(project, spider, pinned_node, candidates, lacks).node !== null
   }
 
-  async #mirror(node: ClusterNode, job: Job): Promise<void> {
-    const ended = await this.#parts.writer.write(() => this.#parts.mirror.apply(node, job))
-    if (ended !== null) this.#parts.ledger.announceEnd(ended)
+  /** The node has the job. What its event feed told meanwhile is newer than this answer. */
+  async #taken(row: JobRow, node: ClusterNode, job: Job): Promise<void> {
+    const { jobs, writer, mirror, ledger, passCancel } = this.#parts
+    const ended = await writer.write(() => {
+      const now = jobs.get(row.key)
+      return now !== null && isStillSent(row, now) ? mirror.apply(node, job) : null
+    })
+    if (ended !== null) ledger.announceEnd(ended)
+    if (jobs.get(row.key)?.cancel_requested_at != null) passCancel(node, row.key)
   }
 
   /** Back into the queue: the node said no, or has taken the revocation. */
@@ -248,56 +273,82 @@ export class Dispatcher {
     reason: string,
   ): Promise<void> {
     node.refuse(scope, reason, Date.now())
-    const cancelled = row.cancel_requested_at ?? this.#parts.jobs.get(row.key)?.cancel_requested_at ?? null
-    if (cancelled !== null) {
-      await this.#parts.ledger.finish(row.key, {
-        outcome: 'cancelled',
-        reason: 'Cancelled before it was started',
-        ended_at: Date.now(),
-      })
-      return
-    }
-    await this.#parts.ledger.change(
+    const { ledger, jobs } = this.#parts
+    await ledger.change(
       row.key,
-      (now) => now.state === 'assigned' && now.node_id === node.id,
+      (now) => isStillSent(row, now) && now.cancel_requested_at === null,
       () => ({ state: 'pending', node_id: null, node: null, assigned_at: null }),
     )
+    if (jobs.get(row.key)?.cancel_requested_at != null) await this.#end(row, 'Cancelled before it was started')
   }
 
-  /** Jobs that were assigned, whose node gave no answer: revoked there, or found to run there. */
+  /** Ends a job that no node will start. */
+  async #end(row: JobRow, reason: string): Promise<void> {
+    const ended = await this.#parts.ledger.change(
+      row.key,
+      (now) => isStillSent(row, now),
+      (now) => ({
+        state: 'finished',
+        outcome: now.cancel_requested_at === null ? 'failed' : 'cancelled',
+        reason,
+        ended_at: Date.now(),
+      }),
+    )
+    if (ended !== null) this.#parts.ledger.announceEnd(row.key)
+  }
+
+  /**
+   * Jobs that were assigned, whose node gave no answer: revoked there, or found to run there. Only once the node's events
+   * are followed: a database that is new or an older copy would not know what it was given, and must not be believed.
+   */
   settle(): void {
     for (const node of this.#parts.nodes.list()) {
-      if (!node.isOnline || node.problem !== null) continue
+      if (!node.isOnline || !node.inStep || node.problem !== null) continue
       for (const row of this.#parts.jobs.unfinishedOf(node.id)) {
         if (row.state !== 'assigned' || this.#busy.has(row.key)) continue
         this.#busy.add(row.key)
-        void this.#settleOne(row, node).finally(() => {
-          setTimeout(() => this.#busy.delete(row.key), SETTLE_RETRY_MS).unref()
+        void this.#settleOne(row, node).then((isSettled) => {
+          if (isSettled) this.#busy.delete(row.key)
+          else setTimeout(() => this.#busy.delete(row.key), SETTLE_RETRY_MS).unref()
           this.wake()
         })
       }
     }
   }
 
-  async #settleOne(row: JobRow, node: ClusterNode): Promise<void> {
+  /** Resolves to whether it is known now what became of the job. */
+  async #settleOne(row: JobRow, node: ClusterNode): Promise<boolean> {
     try {
       if (node.row.kind === 'scrapyd') {
-        if (!(await this.#parts.scrapyd.knows(node, row)))
-          await this.#takeBack(row, node, 'busy', 'did not get the job')
-        return
+        if (await this.#parts.scrapyd.knows(node, row)) return false
+        await this.#takeBack(row, node, 'busy', 'did not get the job')
+        return true
       }
       const { revoked, job } = await this.#parts.clients
         .of(node)
-        .call('deleteDispatch', { params: { key: row.key }, query: { attempt: row.owner_attempt ?? 1 } })
+        .call(
+          'deleteDispatch',
+          { params: { key: row.key }, query: { attempt: attemptOf(row) } },
+          { signal: this.#abort.signal },
+        )
       if (revoked) await this.#takeBack(row, node, 'busy', 'did not get the job')
-      else if (job !== null) await this.#mirror(node, job)
+      else if (job !== null) await this.#taken(row, node, job)
+      return true
     } catch (error) {
-      this.#parts.log.debug(`${node.name} cannot be asked about job ${row.key}: ${String(error)}`)
+      if (!this.#stopped) {
+        this.#parts.log.debug(`${node.name} cannot be asked about job ${row.key}: ${String(error)}`)
+      }
+      return false
     }
   }
 
-  #place(project: string, spider: string, pinned: string | null, candidates: readonly Candidate[]): Placement {
-    const now = Date.now()
+  #place(
+    project: string,
+    spider: string,
+    pinned: string | null,
+    candidates: readonly Candidate[],
+    refusal = (node: ClusterNode) => node.refusal(project, spider, Date.now()),
+  ): Placement {
     const { nodes, isAllCodeSame } = this.#parts
     return placeJob(
       project,
@@ -317,7 +368,7 @@ export class Dispatcher {
           ...candidate,
           hasProject: node?.hasProject(project) ?? false,
           hasSpider: isAllCodeSame || spiders === undefined || spiders.includes(spider),
-          refuses: node?.refusal(project, spider, now) ?? null,
+          refuses: node === null ? candidate.refuses : refusal(node),
         }
       }),
     )
@@ -327,19 +378,20 @@ export class Dispatcher {
     const { nodes, launcher, store, runsJobs } = this.#parts
     const used = new Map<string, number>()
     for (const { node_id, count } of store.loads()) used.set(node_id, (used.get(node_id) ?? 0) + count)
-    const shared = { hasProject: false, hasSpider: false, refuses: null }
+    const shared = { hasProject: false, hasSpider: false, refuses: null, behind: null }
     const remote = nodes.list().map((node) => ({
       ...shared,
       id: node.id,
       name: node.name,
-      online: node.isOnline && node.inStep,
+      online: node.isOnline,
+      behind: node.inStep ? null : behind(node),
       paused: node.row.paused === 1,
       used: used.get(node.id) ?? 0,
       capacity: node.row.max_proc ?? 0,
     }))
-    if (!runsJobs) return remote
     const local = {
       ...shared,
+      refuses: runsJobs ? null : 'the master runs no jobs itself (master_runs_jobs)',
       id: LOCAL_NODE,
       name: this.#parts.nodeName,
       online: true,
@@ -350,9 +402,23 @@ export class Dispatcher {
     return [local, ...remote]
   }
 
+  /** Slots that each project uses, those that are being filled included: else a burst would all be one project's. */
   #runningByProject(): ReadonlyMap<string, number> {
-    return new Map([...this.#parts.jobs.projectLoads()].map(([project, load]) => [project, load.running]))
+    return this.#parts.jobs.slotsByProject()
   }
+}
+
+function behind({ followFailure }: ClusterNode): string {
+  return `what happens there is not known yet${followFailure === null ? '' : ` (${followFailure})`}`
+}
+
+function attemptOf(row: JobRow): number {
+  return row.owner_attempt ?? 1
+}
+
+/** Whether the job still waits for the answer to this very dispatch. */
+function isStillSent(sent: JobRow, now: JobRow): boolean {
+  return now.state === 'assigned' && now.node_id === sent.node_id && now.owner_attempt === sent.owner_attempt
 }
 
 /** Of the groups that can be placed, the oldest of each (priority, project), in the order of the groups. */

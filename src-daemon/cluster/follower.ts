@@ -11,6 +11,8 @@ import type { NodeClient } from './node-client.ts'
 
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000] as const
 const ACK_EVERY_MS = 1_000
+/** Events that share a transaction: a long replay must not block the event loop. */
+const BATCH = 500
 
 export interface FollowerParts {
   readonly node: ClusterNode
@@ -31,8 +33,28 @@ export interface FollowerParts {
   readonly onProject: (name: string) => void
   /** Jobs there started or ended: its slots are not what they were. */
   readonly onJobs: () => void
-  /** The stream was cut: whether the node is still there should be asked at once. */
-  readonly onCut: () => void
+  /** The stream was cut or is back, the node was paused there …: it should be asked at once how it is. */
+  readonly onDoubt: () => void
+}
+
+interface Snapshot {
+  /** Keys of the jobs in it. */
+  readonly keys: Set<string>
+  readonly feed: string
+  /** The same database: only our cursor was too old. */
+  readonly tooOld: boolean
+}
+
+/** What one transaction of events did; the cursor counts once it is committed. */
+interface Stored {
+  readonly feed: string | null
+  readonly cursor: number
+  readonly cursor_at: number
+  readonly ended: readonly string[]
+  readonly projects: ReadonlySet<string>
+  readonly hasJobs: boolean
+  readonly hasNode: boolean
+  readonly snapshot: Snapshot | null
 }
 
 /**
@@ -43,13 +65,18 @@ export class Follower {
   readonly #parts: FollowerParts
   readonly #abort = new AbortController()
   #running: Promise<void> | null = null
+  /** Ends the present stream only: it is opened again. */
+  #cut = new AbortController()
   #waiting: FeedEvent[] = []
   #flushing: Promise<void> | null = null
-  #acknowledged = 0
+  #acknowledged: { readonly feed: string; readonly seq: number } | null = null
   #ackTimer: NodeJS.Timeout | null = null
-  /** Keys in the snapshot that is being received; null outside of one. */
-  #snapshot: { readonly keys: Set<string>; readonly feed: string; readonly tooOld: boolean } | null = null
-  #failure: unknown = null
+  /** The snapshot that is being received; null outside of one. */
+  #snapshot: Snapshot | null = null
+  /** A reset has come whose snapshot is not stored yet: nothing that we believe of the node is certain. */
+  #isResetting = false
+  /** Jobs that we believed there before the stream was asked for: only these can be missing in its snapshot. */
+  #held: ReadonlySet<string> = new Set()
   /** The node's newest event as the stream began: once we have it, we are in step. */
   #head = Number.POSITIVE_INFINITY
 
@@ -61,155 +88,181 @@ export class Follower {
     this.#running ??= this.#run()
   }
 
+  /** Nothing of the node is stored any more once this resolves. */
   async stop(): Promise<void> {
     this.#abort.abort()
     if (this.#ackTimer !== null) clearTimeout(this.#ackTimer)
     await this.#running
   }
 
+  /** Opens the stream anew: the node was away, and the connection may be a dead one. */
+  reopen(): void {
+    this.#parts.node.inStep = false
+    this.#cut.abort()
+  }
+
   async #run(): Promise<void> {
-    const { node, log, onStream, onCut } = this.#parts
+    const { node, log, onStream, onDoubt } = this.#parts
     let lastWords = ''
     for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
+      this.#cut = new AbortController()
+      const signal = AbortSignal.any([this.#abort.signal, this.#cut.signal])
       try {
-        for await (const events of this.#open()) {
+        for await (const events of this.#open(signal)) {
           attempt = 0
-          if (this.#failure !== null) throw this.#failure
           for (const event of events) this.#take(event)
         }
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error)
+        node.followFailure = words
         // Once per reason: a node that is away is told by its pings.
-        if (!this.#abort.signal.aborted && words !== lastWords) log.warn(`the event stream of ${node.name} was cut`, words)
+        if (!signal.aborted && words !== lastWords) log.warn(`the event stream of ${node.name} was cut`, words)
         lastWords = words
       }
-      this.#snapshot = null
-      this.#head = Number.POSITIVE_INFINITY
+      this.#cut.abort()
       node.inStep = false
-      await this.#flushing?.catch(() => {})
       this.#waiting = []
-      this.#failure = null
+      await this.#flushing
+      this.#snapshot = null
+      this.#isResetting = false
+      this.#head = Number.POSITIVE_INFINITY
       onStream(null)
       if (this.#abort.signal.aborted) return
-      onCut()
+      onDoubt()
       await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, this.#abort.signal)
     }
   }
 
-  #open(): AsyncIterable<readonly FeedEvent[]> {
-    const { row } = this.#parts.node
-    return this.#parts.client.openEventBatches({
-      ...(row.feed === null ? {} : { cursor: `${row.feed}:${row.cursor}` }),
-      ...(row.cursor_at === 0 ? {} : { check: row.cursor_at }),
-      signal: this.#abort.signal,
+  #open(signal: AbortSignal): AsyncIterable<readonly FeedEvent[]> {
+    const { node, jobs, client } = this.#parts
+    const { feed, cursor, cursor_at } = node.row
+    this.#held = new Set(jobs.unfinishedOn(node.id).map((row) => row.key))
+    return client.openEventBatches({
+      ...(feed === null ? {} : { cursor: `${feed}:${cursor}` }),
+      ...(cursor_at === 0 ? {} : { check: cursor_at }),
+      signal,
     })
   }
 
   #take(event: FeedEvent): void {
+    if (this.#cut.signal.aborted) return
+    const { node, onStream, onEphemeral, onDoubt } = this.#parts
     switch (event.type) {
       case 'hello':
         this.#head = event.head
-        this.#parts.onStream(event.stream)
-        if (this.#parts.node.row.feed === event.feed) this.#checkInStep()
+        onStream(event.stream)
+        if (!node.isOnline) onDoubt()
+        if (event.resumes === true) this.#checkInStep()
         return
       case 'stats':
       case 'log':
       case 'pull':
       case 'load':
-        this.#parts.onEphemeral(event)
+        onEphemeral(event)
         return
+      case 'reset':
+        this.#isResetting = true
+        node.inStep = false
+        break
       default:
-        this.#waiting.push(event)
-        this.#flushing ??= this.#flush()
     }
+    this.#waiting.push(event)
+    this.#flushing ??= this.#flush()
   }
 
   /** Stores what has come, in one transaction per turn. A failure cuts the stream: it is read again from the cursor. */
   async #flush(): Promise<void> {
+    const { node, writer, ledger, log, onProject, onJobs, onDoubt } = this.#parts
     try {
       while (this.#waiting.length > 0) {
-        const events = this.#waiting
-        this.#waiting = []
-        const { ended, projects, jobs } = await this.#parts.writer.write(() => this.#store(events))
-        for (const key of ended) this.#parts.ledger.announceEnd(key)
-        for (const project of projects) this.#parts.onProject(project)
+        const events = this.#waiting.splice(0, BATCH)
+        const stored = await writer.write(() => this.#store(events))
+        const { feed, cursor, cursor_at } = stored
+        node.row = { ...node.row, feed, cursor, cursor_at }
+        this.#snapshot = stored.snapshot
+        if (stored.snapshot === null && !this.#waiting.some((event) => event.type === 'reset'))
+          this.#isResetting = false
+        for (const key of stored.ended) ledger.announceEnd(key)
+        for (const project of stored.projects) onProject(project)
+        if (stored.hasNode) onDoubt()
         this.#checkInStep()
-        if (jobs) this.#parts.onJobs()
+        if (stored.hasJobs) onJobs()
         this.#acknowledgeSoon()
       }
     } catch (error) {
-      this.#failure = error
-      this.#parts.log.error(`what ${this.#parts.node.name} reported could not be stored`, error)
+      log.error(`what ${node.name} reported could not be stored`, error)
+      this.reopen()
     } finally {
       this.#flushing = null
     }
   }
 
   #checkInStep(): void {
-    const { node } = this.#parts
-    if (node.inStep || this.#snapshot !== null || node.row.cursor < this.#head) return
+    const { node, onJobs } = this.#parts
+    if (node.inStep || this.#isResetting || this.#cut.signal.aborted || node.row.cursor < this.#head) return
     node.inStep = true
-    this.#parts.onJobs()
+    node.followFailure = null
+    onJobs()
+    this.#acknowledgeSoon()
   }
 
-  #store(events: readonly FeedEvent[]): { ended: string[]; projects: Set<string>; jobs: boolean } {
+  /** Runs inside the transaction: what it changes in memory would survive a commit that fails, so that it changes nothing. */
+  #store(events: readonly FeedEvent[]): Stored {
     const { node, mirror, nodes } = this.#parts
     const ended: string[] = []
     const projects = new Set<string>()
-    let jobs = false
+    let hasJobs = false
+    let hasNode = false
+    let snapshot = this.#snapshot
     let { feed, cursor, cursor_at } = node.row
     const apply = (job: Job) => {
-      jobs = true
+      hasJobs = true
       const key = mirror.apply(node, job)
       if (key !== null) ended.push(key)
     }
     for (const event of events) {
       if (event.type === 'reset') {
-        this.#snapshot = { keys: new Set(), feed: event.feed, tooOld: event.reason.includes('too old') }
+        snapshot = { keys: new Set(), feed: event.feed, tooOld: event.reason.includes('too old') }
         continue
       }
       if (event.type === 'snapshot') {
         for (const job of event.jobs) {
-          this.#snapshot?.keys.add(job.key)
+          snapshot?.keys.add(job.key)
           apply(job)
         }
         for (const project of event.projects) projects.add(project.name)
-        if (event.done && this.#snapshot !== null) {
-          ended.push(...this.#loseUnknown(this.#snapshot, feed))
-          feed = this.#snapshot.feed
+        if (event.done && snapshot !== null) {
+          ended.push(...this.#loseUnknown(snapshot, feed))
+          feed = snapshot.feed
           cursor = event.head
           cursor_at = 0
-          this.#snapshot = null
+          snapshot = null
         }
         continue
       }
-      if (!('seq' in event)) continue
-      if (event.seq <= cursor) continue
+      if (!('seq' in event) || event.seq <= cursor) continue
       if (event.seq !== cursor + 1) throw new Error(`gap in the feed of ${node.name}: ${cursor} -> ${event.seq}`)
       cursor = event.seq
       cursor_at = Date.parse(event.at)
       if (event.type === 'job') apply(event.job)
       else if (event.type === 'project') projects.add(event.project.name)
       else if (event.type === 'project-removed') projects.add(event.name)
+      else if (event.type === 'node') hasNode = true
     }
     nodes.update(node.id, { feed, cursor, cursor_at })
-    node.row = { ...node.row, feed, cursor, cursor_at }
-    return { ended, projects, jobs }
+    return { feed, cursor, cursor_at, ended, projects, hasJobs, hasNode, snapshot }
   }
 
   /** Jobs that we believed there and that its whole state does not contain: its database is gone, or an older copy. */
-  #loseUnknown(
-    snapshot: { readonly keys: ReadonlySet<string>; readonly feed: string; readonly tooOld: boolean },
-    feedBefore: string | null,
-  ): readonly string[] {
+  #loseUnknown({ keys, feed, tooOld }: Snapshot, feedBefore: string | null): readonly string[] {
     const { node, jobs, mirror } = this.#parts
     // Where only our cursor was too old, a dispatch on its way is no loss: the dispatcher settles it. A database that is
     // gone may have begun it, so that it must not be sent again.
     const unknown = jobs
       .unfinishedOn(node.id)
-      .filter((row) => !snapshot.keys.has(row.key) && !(row.state === 'assigned' && snapshot.tooOld))
+      .filter((row) => this.#held.has(row.key) && !keys.has(row.key) && !(row.state === 'assigned' && tooOld))
     const reason =
-      feedBefore !== null && feedBefore !== snapshot.feed
+      feedBefore !== null && feedBefore !== feed
         ? `The database of ${node.name} is gone; what became of the job there is unknown`
         : `${node.name} does not know this job any more (its database is an older copy)`
     return mirror.lose(unknown, reason, Date.now())
@@ -217,17 +270,17 @@ export class Follower {
 
   /** Tells the slave, at most once a second, what it may forget. */
   #acknowledgeSoon(): void {
+    if (this.#abort.signal.aborted) return
     this.#ackTimer ??= setTimeout(() => {
       this.#ackTimer = null
-      const { row } = this.#parts.node
-      if (row.feed === null || row.cursor <= this.#acknowledged) return
-      this.#acknowledged = row.cursor
-      this.#parts.client
-        .call('ackEvents', { body: { instance: this.#parts.instance, feed: row.feed, seq: row.cursor } })
-        .catch(() => {
-          // The next event tries again.
-          this.#acknowledged = 0
-        })
+      const { feed, cursor: seq } = this.#parts.node.row
+      if (feed === null || (this.#acknowledged?.feed === feed && seq <= this.#acknowledged.seq)) return
+      this.#acknowledged = { feed, seq }
+      const body = { instance: this.#parts.instance, feed, seq }
+      this.#parts.client.call('ackEvents', { body }, { signal: this.#abort.signal }).catch(() => {
+        // The next event, or the next stream, tries again.
+        this.#acknowledged = null
+      })
     }, ACK_EVERY_MS).unref()
   }
 }

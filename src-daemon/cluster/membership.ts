@@ -1,6 +1,7 @@
 import type { EphemeralEvent } from '../api/contract/events.ts'
-import type { JobRow, JobStore } from '../storage/jobs.ts'
-import type { NodeStore } from '../storage/nodes.ts'
+import { assertNever, NodeUnreachableError, NotSupportedError } from '../errors.ts'
+import { LOCAL_NODE, type JobRow, type JobStore } from '../storage/jobs.ts'
+import type { NodePatch, NodeStore, NodeTask } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
 import type { Ledger } from '../jobs/ledger.ts'
 import type { Logger } from '../logger.ts'
@@ -10,6 +11,11 @@ import type { Mirror } from './mirror.ts'
 import type { NodeClients } from './node-client.ts'
 import { hostOf, type Nodes } from './nodes.ts'
 import { UnusableNodeError, type PingResult } from './pinger.ts'
+
+/** A node that must think about a task (list spiders of a new project) gets this long. */
+const TASK_MS = 60_000
+/** What changes with every ping and is only worth keeping roughly is written this often. */
+const STORE_EVERY_MS = 60_000
 
 /** Follows a stock Scrapyd by polling; see cluster/scrapyd-follower.ts. */
 export interface StockFollower {
@@ -45,106 +51,141 @@ export interface MembershipParts {
  */
 export class Membership {
   readonly #parts: MembershipParts
-  readonly #followers = new Map<string, { stop(): unknown }>()
+  readonly #followers = new Map<string, Followed>()
+  /** Followers that still store what they had received. */
+  readonly #stopping = new Map<string, Promise<void>>()
+  /** Jobs whose cancel is being delivered; true: asked for again meanwhile, perhaps with another signal. */
+  readonly #passing = new Map<string, boolean>()
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
     parts.nodes.onRemoved((node) => {
-      this.#unfollow(node)
-      void this.#loseJobs(node)
+      this.#removed(node).catch((error: unknown) => {
+        parts.log.error(`the jobs of the removed node ${node.name} could not be given up`, error)
+      })
     })
   }
 
+  /** Gives up the jobs of nodes that are not in the cluster any more, also when the daemon was killed on the way to it. */
+  async start(): Promise<void> {
+    const { store, nodes } = this.#parts
+    const strangers = new Set(store.loads().map((load) => load.node_id))
+    for (const id of strangers) {
+      if (id === LOCAL_NODE || nodes.get(id) !== null) continue
+      await this.#loseJobsOf(id, 'Its node is not in the cluster any more')
+    }
+  }
+
   async stop(): Promise<void> {
-    const followers = [...this.#followers.values()]
-    this.#followers.clear()
-    await Promise.all(followers.map((follower) => follower.stop()))
+    for (const { node } of this.#followers.values()) this.#unfollow(node)
+    await Promise.all(this.#stopping.values())
   }
 
   /** A ping was answered. */
   async answered(node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number): Promise<void> {
-    const { nodes } = this.#parts
-    const before = JSON.stringify(node.known.projects)
+    const { nodes, log } = this.#parts
     const problem = await this.#problemOf(node, result)
-    const changedProblem = problem !== node.problem
-    node.problem = problem
-    if (result.kind === 'slave') {
-      node.clockOffset = Date.parse(result.self.now) - (sentAt + latencyMs / 2)
-      node.learn(result.self)
-    } else {
-      node.known = {
-        ...node.known,
-        version: 'Scrapyd',
-        projects: result.projects.map(codeOfScrapyd),
-        load: { pending: result.pending, running: result.running },
-      }
-    }
-    const name = nodes.uniqueName(node, result.kind === 'slave' ? result.self.node_name : result.name)
-    const patch = {
-      name,
-      kind: result.kind,
-      last_seen: Date.now(),
-      known: JSON.stringify(node.known),
-      ...(result.kind === 'slave'
-        ? {
-            instance: result.self.instance,
-            max_proc: result.self.max_proc,
-            paused: result.self.paused ? 1 : 0,
-            pause_note: result.self.pause_note,
-          }
-        : {}),
-    } as const
+    if (nodes.get(node.id) !== node) return
+    const before = JSON.stringify(node.known.projects)
     const wasOnline = node.isOnline
-    const visible =
-      changedProblem ||
-      name !== node.row.name ||
-      patch.kind !== node.row.kind ||
-      (patch.paused ?? node.row.paused) !== node.row.paused ||
-      (patch.max_proc ?? node.row.max_proc) !== node.row.max_proc ||
-      before !== JSON.stringify(node.known.projects)
-    if (problem !== null && changedProblem) {
+    const isNewProblem = problem !== node.problem
+    node.problem = problem
+    if (problem !== null) this.#unfollow(node)
+    this.#learn(node, result, sentAt + latencyMs / 2)
+    const patch = this.#patchOf(node, result)
+    const { name, kind, max_proc, paused } = node.row
+    const hasNewProjects = before !== JSON.stringify(node.known.projects)
+    const isVisible =
+      isNewProblem ||
+      hasNewProjects ||
+      patch.name !== name ||
+      patch.kind !== kind ||
+      (patch.paused ?? paused) !== paused ||
+      (patch.max_proc ?? max_proc) !== max_proc
+    // At once, so that two nodes whose answers come together do not get the same name.
+    node.row = { ...node.row, ...patch }
+    if (problem !== null && (isNewProblem || node.row.state !== 'unknown')) {
+      log.warn(`${node.name} (${hostOf(node.row.url)}) cannot be used: ${problem}`)
       await nodes.setState(node, 'unknown', problem, patch)
     } else if (problem === null && !wasOnline) {
       await nodes.setState(node, 'online', null, patch)
-      this.#parts.log.info(`${node.name} (${hostOf(node.row.url)}) is online`)
-    } else if (visible || Date.now() - (node.row.last_seen ?? 0) > 60_000) {
-      await nodes.update(node, patch, visible)
-    } else {
-      // Nothing that anybody would see: not worth a write.
-      node.row = { ...node.row, ...patch }
+      log.info(`${node.name} (${hostOf(node.row.url)}) is online`)
+    } else if (isVisible || Date.now() - node.storedAt > STORE_EVERY_MS) {
+      await nodes.update(node, patch, isVisible)
     }
-    if (before !== JSON.stringify(node.known.projects)) {
+    if (nodes.get(node.id) !== node) return
+    if (hasNewProjects) {
       this.#parts.onProjects(
         node,
         node.known.projects.map((code) => code.project),
       )
     }
-    if (problem !== null) {
-      this.#unfollow(node)
+    if (problem !== null) return
+    if (!wasOnline) node.forgetRefusals('all')
+    await this.#follow(node, result)
+    await this.#catchUp(node)
+    this.#parts.wake(node)
+  }
+
+  /** Takes over what the node says of itself, as of `at` (our clock, ms). */
+  #learn(node: ClusterNode, result: PingResult, at: number): void {
+    if (result.kind === 'slave') {
+      node.clockOffset = Date.parse(result.self.now) - at
+      node.learn(result.self)
       return
     }
-    this.#follow(node)
-    if (!wasOnline) await this.#isBack(node)
-    this.#parts.wake(node)
+    node.known = {
+      ...node.known,
+      version: 'Scrapyd',
+      projects: result.projects.map(codeOfScrapyd),
+      load: { pending: result.pending, running: result.running },
+    }
+  }
+
+  #patchOf(node: ClusterNode, result: PingResult): NodePatch {
+    const wanted = result.kind === 'slave' ? result.self.node_name : result.name
+    const name = this.#parts.nodes.uniqueName(node, wanted)
+    if (name !== wanted && name !== node.row.name) {
+      this.#parts.log.warn(
+        `another node is called '${wanted}' already: this one is '${name}' here; change its node_name`,
+      )
+    }
+    const patch = { name, kind: result.kind, last_seen: Date.now(), known: JSON.stringify(node.known) }
+    if (result.kind === 'scrapyd') return patch
+    const { instance, max_proc, paused, pause_note } = result.self
+    return {
+      ...patch,
+      // Only the node under which a daemon is used keeps its instance: a twin has none.
+      instance: node.problem === null ? instance : null,
+      max_proc,
+      // What waits to be told there counts more than what it says.
+      ...(this.#parts.store.tasks(node.id).some((task) => isPauseTask(task.kind))
+        ? {}
+        : { paused: paused ? 1 : 0, pause_note }),
+    }
   }
 
   /** A ping failed. */
   async failed(node: ClusterNode, error: unknown): Promise<void> {
+    const { nodes, log } = this.#parts
+    if (nodes.get(node.id) !== node) return
     const reason = error instanceof Error ? error.message : String(error)
     // Something is there, but nothing that can be used: that is not the same as being away.
     const state = error instanceof UnusableNodeError ? 'unknown' : 'offline'
-    node.inStep = false
+    node.problem = null
+    if (state === 'unknown') this.#unfollow(node)
+    else if (node.row.state !== 'offline') this.#followers.get(node.id)?.reopen()
     // A problem that is told already (another master …) is told again only when the words change.
     if (node.row.state === state && node.row.last_error !== null) {
       if (node.row.last_error !== reason) {
-        await this.#parts.nodes.update(node, { last_error: reason, last_error_at: Date.now() }, true)
+        await nodes.update(node, { last_error: reason, last_error_at: Date.now() }, true)
       }
       return
     }
-    this.#parts.log.warn(
+    log.warn(
       `${node.name} (${hostOf(node.row.url)}) ${state === 'offline' ? 'is offline' : 'cannot be used'}: ${reason}`,
     )
-    await this.#parts.nodes.setState(node, state, reason, { known: JSON.stringify(node.known) })
+    await nodes.setState(node, state, reason, { known: JSON.stringify(node.known) })
   }
 
   /** Why a node that answers cannot be used; null when it can. */
@@ -157,38 +198,44 @@ export class Membership {
     const { self } = result
     const { instance, nodeName, nodes, clients } = this.#parts
     if (self.instance === instance) return 'This is the master itself; it is a node of its cluster anyway'
-    const twin = nodes
-      .list()
-      .find(
-        (other) =>
-          other.id !== node.id && other.row.instance === self.instance && other.problem === null && other.isOnline,
-      )
-    if (twin !== undefined) return `This is the same daemon as ${twin.name} (${hostOf(twin.row.url)}), listed twice`
     if (self.identity === 'master') return `This is a master itself (of the cluster '${self.cluster_name}')`
-    if (self.owner?.instance === instance) return null
-    if (self.owner !== null) {
+    // Also while the other is away: the jobs that it was given must not be followed under two names.
+    const twin = nodes.list().find((other) => other !== node && other.row.instance === self.instance)
+    if (twin !== undefined) {
+      return `This is the same daemon as ${twin.name} (${hostOf(twin.row.url)}), listed twice, or a copy of its database: remove one of the two`
+    }
+    if (self.owner !== null && self.owner.instance !== instance) {
       return `It belongs to the master '${self.owner.node_name}' (${self.owner.instance}); take it over explicitly, or remove it there`
     }
-    await clients.of(node).call('putOwner', { body: { instance, node_name: nodeName, takeover: false } })
+    // Before anything is waited for: its twin may be asked at the same time.
+    node.row = { ...node.row, instance: self.instance }
+    if (self.owner === null) {
+      await clients.of(node).call('putOwner', { body: { instance, node_name: nodeName, takeover: false } })
+    }
     return null
   }
 
-  #follow(node: ClusterNode): void {
-    if (this.#followers.has(node.id)) return
-    if (node.row.kind === 'scrapyd') {
-      this.#followers.set(node.id, this.#parts.followScrapyd(node))
+  /** Follows a node that can be used, by what it is now; a stream that leads to another life of its database is dropped. */
+  async #follow(node: ClusterNode, result: PingResult): Promise<void> {
+    const followed = this.#followers.get(node.id)
+    if (followed !== undefined && followed.kind !== result.kind) this.#unfollow(node)
+    else if (followed !== undefined) {
+      const { feed } = node.row
+      if (result.kind === 'slave' && node.inStep && feed !== null && feed !== result.self.feed) followed.reopen()
+      return
+    }
+    await this.#stopping.get(node.id)
+    if (this.#parts.nodes.get(node.id) !== node || this.#followers.has(node.id)) return
+    if (result.kind === 'scrapyd') {
+      const follower = this.#parts.followScrapyd(node)
+      this.#followers.set(node.id, { node, kind: 'scrapyd', stop: () => follower.stop(), reopen: () => {} })
       return
     }
     const follower = new Follower({
+      ...this.#parts,
       node,
       client: this.#parts.clients.of(node),
-      mirror: this.#parts.mirror,
-      ledger: this.#parts.ledger,
-      jobs: this.#parts.jobs,
       nodes: this.#parts.store,
-      writer: this.#parts.writer,
-      log: this.#parts.log,
-      instance: this.#parts.instance,
       onStream: (stream) => this.#parts.onStream(node, stream),
       onEphemeral: (event) => this.#parts.onEphemeral(node, event),
       onProject: (name) => {
@@ -199,18 +246,26 @@ export class Membership {
         node.forgetRefusals('busy')
         this.#parts.wake(node)
       },
-      onCut: () => this.#parts.pingNow(node),
+      onDoubt: () => this.#parts.pingNow(node),
     })
-    this.#followers.set(node.id, follower)
+    this.#followers.set(node.id, {
+      node,
+      kind: 'slave',
+      stop: () => follower.stop(),
+      reopen: () => follower.reopen(),
+    })
     follower.start()
   }
 
   #unfollow(node: ClusterNode): void {
-    const follower = this.#followers.get(node.id)
-    if (follower === undefined) return
-    this.#followers.delete(node.id)
     node.inStep = false
-    void follower.stop()
+    const followed = this.#followers.get(node.id)
+    if (followed === undefined) return
+    this.#followers.delete(node.id)
+    const stopping: Promise<void> = followed.stop().finally(() => {
+      if (this.#stopping.get(node.id) === stopping) this.#stopping.delete(node.id)
+    })
+    this.#stopping.set(node.id, stopping)
   }
 
   /** Credentials or owner changed: everything about the node begins anew. */
@@ -221,25 +276,52 @@ export class Membership {
     this.#parts.pingNow(node)
   }
 
-  /** Tells a node that is back what it missed, in order. */
-  async #isBack(node: ClusterNode): Promise<void> {
-    node.forgetRefusals('all')
-    for (const task of this.#parts.store.tasks(node.id)) {
-      const { project, path } = JSON.parse(task.body) as { project: string; path?: string | null }
-      const client = this.#parts.clients.of(node)
+  /** Tells an online node what it missed, in order; what it does not answer to waits for the next ping. */
+  async #catchUp(node: ClusterNode): Promise<void> {
+    const { store, writer, jobs, log } = this.#parts
+    for (const task of store.tasks(node.id)) {
       try {
-        if (task.kind === 'addproject') {
-          await client.call('addProject', { params: { project }, body: { path: path ?? null } }, { timeoutMs: 60_000 })
-        } else await client.call('deleteProject', { params: { project } }, { timeoutMs: 60_000 })
+        await this.#tell(node, task)
       } catch (error) {
         // A node that answers "no" will not say yes the next time; one that does not answer keeps its tasks.
-        if ((error as { code?: string }).code === 'node-unreachable') return
-        this.#parts.log.warn(`${node.name} refused ${task.kind} of ${project}, which waited for it`, error)
+        if (error instanceof NodeUnreachableError) {
+          log.debug(`${node.name} did not take ${task.kind}, which waits for it: ${error.message}`)
+          return
+        }
+        log.warn(`${node.name} refused ${task.kind} ${task.body}, which waited for it`, error)
       }
-      await this.#parts.writer.write(() => this.#parts.store.deleteTask(task.n))
+      await writer.write(() => store.deleteTask(task.n))
+      if (store.tasks(node.id).length === 0) await this.#parts.nodes.announce(node)
     }
-    for (const row of this.#parts.jobs.unfinishedOn(node.id)) {
+    for (const row of jobs.unfinishedOn(node.id)) {
       if (row.cancel_requested_at !== null && row.cancel_delivered === 0) void this.passCancel(node, row.key)
+    }
+  }
+
+  async #tell(node: ClusterNode, { kind, body }: NodeTask): Promise<void> {
+    const { clients, nodes } = this.#parts
+    if (node.row.kind === 'scrapyd') {
+      // It is paused here, by its row.
+      if (isPauseTask(kind)) return
+      throw new NotSupportedError('A stock Scrapyd server does not know this')
+    }
+    const client = clients.of(node)
+    const { project = '', path = null, note = null } = JSON.parse(body) as TaskBody
+    switch (kind) {
+      case 'addproject':
+        await client.call('addProject', { params: { project }, body: { path } }, { timeoutMs: TASK_MS })
+        return
+      case 'delproject':
+        await client.call('deleteProject', { params: { project } }, { timeoutMs: TASK_MS })
+        return
+      case 'pause':
+        await client.call('pauseNode', { body: { note } })
+        return nodes.update(node, { paused: 1, pause_note: note }, true)
+      case 'resume':
+        await client.call('resumeNode', {})
+        return nodes.update(node, { paused: 0, pause_note: null }, true)
+      default:
+        return assertNever(kind)
     }
   }
 
@@ -247,6 +329,11 @@ export class Membership {
   async passCancel(node: ClusterNode, key: string): Promise<void> {
     const row = this.#parts.jobs.get(key)
     if (row === null || !node.isOnline || row.state === 'assigned') return
+    if (this.#passing.has(key)) {
+      this.#passing.set(key, true)
+      return
+    }
+    this.#passing.set(key, false)
     try {
       if (node.row.kind === 'scrapyd') return await this.#parts.cancelScrapyd(node, row)
       const signal = row.cancel_signal === null ? {} : { signal: row.cancel_signal }
@@ -258,20 +345,51 @@ export class Membership {
       )
     } catch (error) {
       this.#parts.log.debug(`the cancel of ${key} could not be delivered to ${node.name}: ${String(error)}`)
+    } finally {
+      const isAsked = this.#passing.get(key) === true
+      this.#passing.delete(key)
+      if (isAsked) void this.passCancel(node, key)
     }
   }
 
-  /** The jobs of a node that left the cluster: nobody will tell how they end. */
-  async #loseJobs(node: Pick<ClusterNode, 'id' | 'name'>): Promise<void> {
-    await this.loseJobsOf(node.id, `The node ${node.name} was removed from the cluster`)
+  /** Nobody will tell how its jobs end; and it may belong to another master from now on. */
+  async #removed(node: ClusterNode): Promise<void> {
+    const { clients, instance, log } = this.#parts
+    this.#unfollow(node)
+    if (node.row.kind === 'slave' && node.row.instance !== null) {
+      clients
+        .of(node)
+        .call('deleteOwner', { query: { instance } })
+        .catch((error: unknown) => log.debug(`${node.name} does not know that it was removed: ${String(error)}`))
+    }
+    await this.#stopping.get(node.id)
+    await this.#loseJobsOf(node.id, `The node ${node.name} was removed from the cluster`)
   }
 
-  async loseJobsOf(nodeId: string, reason: string): Promise<void> {
+  async #loseJobsOf(nodeId: string, reason: string): Promise<void> {
     const lost = await this.#parts.writer.write(() =>
       this.#parts.mirror.lose(this.#parts.jobs.unfinishedOn(nodeId), reason, Date.now()),
     )
     for (const key of lost) this.#parts.ledger.announceEnd(key)
   }
+}
+
+/** How a node is followed. */
+interface Followed {
+  readonly node: ClusterNode
+  readonly kind: PingResult['kind']
+  stop(): Promise<void>
+  reopen(): void
+}
+
+interface TaskBody {
+  readonly project?: string
+  readonly path?: string | null
+  readonly note?: string | null
+}
+
+function isPauseTask(kind: NodeTask['kind']): boolean {
+  return kind === 'pause' || kind === 'resume'
 }
 
 function codeOfScrapyd(project: string) {

@@ -33,17 +33,13 @@ export class Nodes {
   }
 
   /** Reads the database and the configuration: new hosts are added, hosts that are not configured any more go. */
-  async load(hosts: readonly SlaveHost[]): Promise<readonly string[]> {
+  async load(hosts: readonly SlaveHost[]): Promise<void> {
     const { store, writer } = this.#parts
     const now = Date.now()
-    const gone: string[] = []
     await writer.write(() => {
       const configured = new Map(hosts.map((host) => [nodeIdOf(host.url), host]))
       for (const row of store.all()) {
-        if (row.source === 'config' && !configured.has(row.id)) {
-          store.delete(row.id)
-          gone.push(row.id)
-        }
+        if (row.source === 'config' && !configured.has(row.id)) store.delete(row.id)
       }
       for (const [id, host] of configured) {
         // What the configuration leaves open may have been set at run time.
@@ -62,7 +58,6 @@ export class Nodes {
       }
     })
     for (const row of store.all()) if (row.removed === 0) this.#nodes.set(row.id, new ClusterNode(row))
-    return gone
   }
 
   list(): readonly ClusterNode[] {
@@ -156,6 +151,7 @@ export class Nodes {
     const { store, writer } = this.#parts
     await writer.write(() => store.update(node.id, patch))
     node.row = { ...node.row, ...patch }
+    node.storedAt = Date.now()
     if (!this.#has(node)) return
     if (announce) await this.announce(node)
     for (const listener of this.#changed) listener(node)
@@ -172,6 +168,7 @@ export class Nodes {
       if (this.#has(node)) store.addHistory(node.id, { at: now, state, reason })
     })
     node.row = { ...node.row, ...row }
+    node.storedAt = now
     if (!this.#has(node)) return
     await this.announce(node)
     for (const listener of this.#changed) listener(node)
@@ -214,7 +211,7 @@ export class Nodes {
   waiting(node: ClusterNode): readonly string[] {
     return this.#parts.store
       .tasks(node.id)
-      .map((task) => `${task.kind} ${(JSON.parse(task.body) as { project: string }).project}`)
+      .map((task) => `${task.kind} ${(JSON.parse(task.body) as { project?: string }).project ?? ''}`.trim())
   }
 
   /** A name for a node that no other node has: what it calls itself, with its host when that is taken. */

@@ -21,6 +21,9 @@ export class UnusableNodeError extends ConflictError {}
 /** Asks one node. Throws with a reason in words when it does not answer as a node should. */
 export type Ping = (node: ClusterNode, timeoutMs: number) => Promise<PingResult>
 
+/** Between a ping and another that was asked for meanwhile. */
+const AGAIN_MS = 100
+
 export interface PingerParts {
   readonly nodes: Nodes
   readonly intervalMs: number
@@ -85,11 +88,14 @@ export class Pinger {
       loop.wake = () => early.abort()
       await delay(pause, undefined, { signal: AbortSignal.any([signal, early.signal]), ref: false }).catch(() => {})
       if (signal.aborted) return
-      // What wakes us while we ask is served by this very ping.
-      loop.wake = () => {}
+      // The node may have answered before that happened which makes somebody ask: once more then.
+      let isAsked = false
+      loop.wake = () => {
+        isAsked = true
+      }
       const begun = performance.now()
       await this.#once(node)
-      pause = Math.max(intervalMs * 0.1, intervalMs - (performance.now() - begun))
+      pause = isAsked ? AGAIN_MS : Math.max(intervalMs * 0.1, intervalMs - (performance.now() - begun))
     }
   }
 
