@@ -556,19 +556,19 @@ export class Cluster implements ScrapydApi {
         const node = this.#holder(input.params.key)
         return node === null
           ? own.getLogIndex(input, by)
-          : this.#onHolder(node).call('getLogIndex', input, { timeoutMs: 10_000 })
+          : this.#onHolder(node).call('getLogIndex', where(input), { timeoutMs: 10_000 })
       },
       searchLog: (input, by) => {
         const node = this.#holder(input.params.key)
         return node === null
           ? own.searchLog(input, by)
-          : this.#onHolder(node).call('searchLog', input, { timeoutMs: 60_000 })
+          : this.#onHolder(node).call('searchLog', where(input), { timeoutMs: 60_000 })
       },
       getItems: (input, by) => {
         const node = this.#holder(input.params.key)
         return node === null
           ? own.getItems(input, by)
-          : this.#onHolder(node).call('getItems', input, { timeoutMs: 10_000 })
+          : this.#onHolder(node).call('getItems', where(input), { timeoutMs: 10_000 })
       },
       overview: async () => {
         const projects = await this.#projectViews()
@@ -755,6 +755,11 @@ function statusOf(node: Node) {
     max_proc: node.max_proc,
     paused: node.paused,
   }
+}
+
+/** Place and question of a GET, which carries no body. */
+function where<P, Q>({ params, query }: { readonly params: P; readonly query: Q }): { readonly params: P; readonly query: Q } {
+  return { params, query }
 }
 
 /** Names of all projects of the cluster, sorted. */
