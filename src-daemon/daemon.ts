@@ -38,16 +38,20 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
   try {
     const at = await server.start()
     await role.start()
+    core.retention.start()
     return {
       at,
       async stop({ drain = false } = {}) {
         if (drain) await role.drain()
         await role.stop()
         await server.stop()
+        await core.retention.stop()
         await core.launcher.stop()
         core.tails.stop()
         await core.projects.stop()
         await core.logs.stop()
+        // What was queued until now is stored before the file is closed.
+        await core.writer.write(() => {})
         core.database.close()
       },
     }

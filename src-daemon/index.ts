@@ -51,6 +51,13 @@ async function run(options: { config?: string; drain?: boolean }): Promise<void>
   const log = createLogger((line) => process.stderr.write(line), config.scrapyd.debug)
   for (const warning of config.warnings) log.warn(warning)
   log.info(`Scrapyd Service ${VERSION}: ${files.length === 0 ? 'no configuration file' : files.join(', ')}`)
+  // One part's mistake must not take the others down; what it was is told with its stack.
+  process.on('unhandledRejection', (reason) => {
+    log.error(
+      'a task failed that nobody waits for',
+      reason instanceof Error ? (reason.stack ?? reason.message) : reason,
+    )
+  })
   const daemon = await startDaemon(config, log)
   const { cluster, scrapyd } = config
   log.info(`${cluster.identity} '${cluster.nodeName}' of cluster '${cluster.clusterName}', data in ${scrapyd.dbsDir}`)

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createApp } from './app.ts'
 import { Auth } from './auth.ts'
@@ -22,6 +23,8 @@ export interface HttpServerOptions {
   /** 0: any free port. */
   readonly httpPort: number
   readonly unixSocketPath: string | null
+  /** `false`: the Unix socket is the only door. */
+  readonly listensOnTcp?: boolean
   /** Both set: everything but `/healthz` needs them. */
   readonly username: string | null
   readonly password: string | null
@@ -50,7 +53,7 @@ export interface HttpServerOptions {
 export interface ListeningAt {
   readonly host: string
   readonly port: number
-  /** `http://127.0.0.1:6800` */
+  /** `http://127.0.0.1:6800`, or `unix:PATH` */
   readonly url: string
 }
 
@@ -70,13 +73,15 @@ export class HttpServer {
 
   /** Throws ConflictError when the address or the socket is taken. */
   async start(): Promise<ListeningAt> {
-    const { bindAddress, httpPort, unixSocketPath } = this.#options
+    const { bindAddress, httpPort, unixSocketPath, listensOnTcp = true } = this.#options
     const app = await this.#createApp()
     try {
-      const { address, port, family } = await listenOnAddress(this.#createServer(app), bindAddress, httpPort)
+      const at = listensOnTcp
+        ? listeningAt(await listenOnAddress(this.#createServer(app), bindAddress, httpPort))
+        : { host: '', port: 0, url: `unix:${unixSocketPath}` }
       if (unixSocketPath !== null) await listenOnSocket(this.#createServer(app), unixSocketPath)
       this.#streams.start()
-      return { host: address, port, url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` }
+      return at
     } catch (error) {
       await this.stop()
       throw error
@@ -146,4 +151,8 @@ export class HttpServer {
       log,
     })
   }
+}
+
+function listeningAt({ address, port, family }: AddressInfo): ListeningAt {
+  return { host: address, port, url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` }
 }
