@@ -8,6 +8,7 @@ import { LocalLogTails } from './files/log-tail.ts'
 import { Launcher } from './jobs/launcher.ts'
 import { Ledger } from './jobs/ledger.ts'
 import { Rates } from './jobs/rates.ts'
+import { Retention } from './jobs/retention.ts'
 import type { Logger } from './logger.ts'
 import { LiveEvents } from './node/live-events.ts'
 import { LocalFiles } from './node/local-files.ts'
@@ -23,6 +24,7 @@ import { JobStore, type FileUrl } from './storage/jobs.ts'
 import { MetaStore } from './storage/meta.ts'
 import { ProjectRows, PullRows, SpiderListRows, VersionRows } from './storage/project-rows.ts'
 import { RequestStore } from './storage/requests.ts'
+import { RetentionStore } from './storage/retention.ts'
 import { RevocationStore } from './storage/revocations.ts'
 import { StatsStore } from './storage/stats.ts'
 import { Writer } from './storage/writer.ts'
@@ -93,10 +95,11 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
     },
     onProblem: (message, cause) => log.warn(message, cause),
   })
+  const runner = new SpiderRunner({ environment: process.env, log })
   const launcher = new Launcher({
     ledger,
     jobs,
-    runner: new SpiderRunner({ environment: process.env, log }),
+    runner,
     rates,
     folders,
     findCode: (project, spider, version) => projects.runnable(project, spider, version),
@@ -107,6 +110,21 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
     runnerModule: scrapyd.runner,
     warm: scrapyd.warmRunner,
     onStats: (key, counters, rate) => live.tell({ type: 'stats', key, ...counters, rate }),
+  })
+  const retention = new Retention({
+    ...scrapyd,
+    ledger,
+    writer,
+    jobs,
+    events,
+    requests,
+    revocations,
+    store: new RetentionStore(db),
+    owner,
+    runner,
+    folders,
+    log,
+    used: () => launcher.used,
   })
   const logs = new LogReader()
   const locate = (key: string) => {
@@ -144,6 +162,7 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
     /** Called with the name of a project whose spiders are others now. */
     onSpiders: (listener: (project: string) => void) => spiderListeners.add(listener),
     launcher,
+    retention,
     logs,
     tails,
     tree,
