@@ -49,10 +49,12 @@ export class ScrapydLogEnds {
 
   /** What the end of the log says. */
   async end(job: LogOwner): Promise<ScrapydLogEnd | null> {
-    const answer = await this.#ask(job, {
-      headers: { range: `bytes=-${LOG_END_BYTES}` },
-      mostBytes: 2 * LOG_END_BYTES,
-    })
+    const head = await this.#ask(job, { method: 'HEAD', mostBytes: 0 })
+    const size = Number(head?.headers['content-length'] ?? 0)
+    if (size === 0) return null
+    // Twisted fails on `bytes=-N` where N is more than the file has.
+    const range = `bytes=${Math.max(0, size - LOG_END_BYTES)}-${size - 1}`
+    const answer = await this.#ask(job, { headers: { range }, mostBytes: 2 * LOG_END_BYTES })
     return answer === null ? null : readLogEnd(answer.body.toString())
   }
 
