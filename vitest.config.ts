@@ -1,4 +1,7 @@
 import { join } from 'node:path'
+import vue from '@vitejs/plugin-vue'
+import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
+import Components from 'unplugin-vue-components/vite'
 import { defineConfig } from 'vitest/config'
 
 /** git behaves the same whoever runs the tests: no identity, default branch or ownership rule of the machine counts. */
@@ -7,12 +10,27 @@ const env = {
   GIT_CONFIG_NOSYSTEM: '1',
 }
 
+// `renderer` is the console in a DOM without a browser; its transport talks to real small servers.
 // `unit` needs Node and Python alone (real SQLite, real git, real files); `e2e` starts real daemons and real Scrapy;
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], testTimeout: 15_000, env } },
+      {
+        plugins: [
+          vue(),
+          Components({ dirs: [], dts: false, resolvers: [ElementPlusResolver({ importStyle: false })] }),
+        ],
+        test: {
+          name: 'renderer',
+          include: ['test/renderer/**/*.test.ts'],
+          environment: 'happy-dom',
+          testTimeout: 15_000,
+          server: { deps: { inline: ['element-plus'] } },
+          env,
+        },
+      },
       {
         test: {
           name: 'e2e',

@@ -41,7 +41,14 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
   const attention = useAttention()
 
   if (overview.overview === null) void overview.load()
-  for (const { name } of projects.projects) spiders.loadOnce(name).catch(() => {})
+  watch(
+    () => projects.projects.map(({ name }) => name),
+    (names) => {
+      // One that cannot be listed is only not found here; its page says why.
+      for (const name of names) spiders.loadOnce(name).catch(() => {})
+    },
+    { immediate: true },
+  )
 
   const found = shallowRef<readonly Job[]>([])
   const asked = ref(0)

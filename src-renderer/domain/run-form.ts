@@ -77,7 +77,7 @@ export function curlJobOf(form: RunForm, spider: string): CurlJob {
 
 /** Names in a pasted text: one a line, or separated by commas, semicolons or blanks. */
 export function pastedNames(text: string): string[] {
-  return [...new Set(text.split(/[\s,;，、]+/).filter((name) => name !== ''))]
+  return [...new Set(text.split(/[\s,;，；、]+/).filter((name) => name !== ''))]
 }
 
 /** Settings that are often set for one run (Scrapy's documentation, "Settings"). */

@@ -12,6 +12,7 @@ export type ConsoleEndpoint = Exclude<
   | 'deleteDispatch'
   | 'getOwner'
   | 'putOwner'
+  | 'deleteOwner'
   | 'openapi'
   | 'getLog'
   | 'getOutput'

@@ -1,0 +1,97 @@
+import { mount, type VueWrapper } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
+import { createApp, defineComponent, h, type Component } from 'vue'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
+import { provideTransport } from '../../src-renderer/composables/use-transport.ts'
+import { i18n, showLanguage } from '../../src-renderer/i18n.ts'
+import type { Transport } from '../../src-renderer/transport/transport.ts'
+import { sampleAnswers } from '../helpers/sample-answers.ts'
+import { sampleCluster, type SampleCluster } from '../helpers/sample-cluster.ts'
+import { FakeTransport } from './fake-transport.ts'
+
+/** Gives stores a transport, as the app does, without any page. */
+export function useStores(transport: Transport): void {
+  const app = createApp(defineComponent({ render: () => null }))
+  const pinia = createPinia()
+  app.use(pinia)
+  app.use(i18n)
+  provideTransport(app, transport)
+  setActivePinia(pinia)
+}
+
+const ROUTES = ['overview', 'jobs', 'job', 'projects', 'project', 'nodes', 'node', 'forwards']
+
+/** A router over the console's route names, without its pages. */
+export function createTestRouter(): Router {
+  const paths: Record<string, string> = {
+    overview: '/',
+    job: '/jobs/:key/:tab?',
+    project: '/projects/:project/:tab?',
+    node: '/nodes/:id/:tab?',
+  }
+  return createRouter({
+    history: createMemoryHistory(),
+    routes: ROUTES.map((name) => ({ path: paths[name] ?? `/${name}`, name, component: { render: () => null } })),
+  })
+}
+
+/** Mounts a component in the document with everything the console gives it. */
+export async function mountInConsole(
+  component: Component,
+  options: { readonly transport: Transport; readonly props?: Record<string, unknown>; readonly path?: string },
+): Promise<{ wrapper: VueWrapper; router: Router }> {
+  const router = createTestRouter()
+  await router.push(options.path ?? '/')
+  const transportPlugin = {
+    install: (app: Parameters<typeof provideTransport>[0]) => provideTransport(app, options.transport),
+  }
+  const pinia = createPinia()
+  setActivePinia(pinia)
+  await showLanguage('en')
+  const wrapper = mount(component, {
+    props: options.props ?? {},
+    attachTo: document.body,
+    global: { plugins: [transportPlugin, pinia, i18n, router] },
+  })
+  return { wrapper, router }
+}
+
+/** Runs a composable in a component of its own; `unmount` ends its scope. */
+export async function runInConsole<T>(
+  use: () => T,
+  options: { readonly transport: Transport; readonly path?: string },
+): Promise<{ result: T; router: Router; unmount: () => void }> {
+  let result: T | undefined
+  const component = defineComponent({
+    setup() {
+      result = use()
+      return () => h('div')
+    },
+  })
+  const { wrapper, router } = await mountInConsole(component, options)
+  return { result: result as T, router, unmount: () => wrapper.unmount() }
+}
+
+/** A transport that answers about the sample cluster. */
+export function sampleTransport(cluster: SampleCluster = sampleCluster()): FakeTransport {
+  const answers = sampleAnswers(cluster)
+  const adapted = Object.entries(answers).map(([name, answer]) => [
+    name,
+    (input: { params?: object; query?: object; body?: unknown }) =>
+      answer({
+        params: (input.params ?? {}) as Record<string, string>,
+        query: searchOf(input.query ?? {}),
+        body: input.body ?? null,
+      }),
+  ])
+  return new FakeTransport(Object.fromEntries(adapted) as FakeTransport['answers'])
+}
+
+function searchOf(query: object): URLSearchParams {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query) as [string, unknown][]) {
+    for (const single of Array.isArray(value) ? value : [value])
+      if (single !== undefined) search.append(name, String(single))
+  }
+  return search
+}
