@@ -5,7 +5,7 @@ import { printConfig } from './config/print-config.ts'
 import { startDaemon } from './daemon.ts'
 import { ConfigError, ScrapydServiceError, StorageError } from './errors.ts'
 import { createLogger } from './logger.ts'
-import { DatabaseInUseError } from './storage/database.ts'
+import { DatabaseInUseError, StorageUnavailableError } from './storage/database.ts'
 import { VERSION } from './version.ts'
 
 /** Exit statuses of sysexits.h, which a service manager can tell apart (see conf/scrapyd-service.service). */
@@ -93,7 +93,7 @@ function tellFailure(error: unknown): number {
   }
   if (error instanceof ScrapydServiceError) {
     process.stderr.write(`${error.message}\n`)
-    if (error instanceof DatabaseInUseError) return EX_TEMPFAIL
+    if (error instanceof DatabaseInUseError || error instanceof StorageUnavailableError) return EX_TEMPFAIL
     return error instanceof StorageError ? EX_IOERR : 1
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

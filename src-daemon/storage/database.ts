@@ -16,6 +16,13 @@ export class DatabaseInUseError extends StorageError {
   override readonly code = 'database-in-use'
 }
 
+/** The database cannot be used now, but may be when it is tried again (a full disk, a slow mount). */
+export class StorageUnavailableError extends StorageError {
+  override readonly code = 'storage-unavailable'
+}
+
+const PASSING: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN'])
+
 export interface OpenDatabase {
   readonly db: Database
   /** Names this life of the database; a wiped `dbs_dir` gets another one. */
@@ -69,7 +76,9 @@ export function openDatabase(dbsDir: string): OpenDatabase {
     lock.close()
     if (error instanceof StorageError && error.message.startsWith(file)) throw error
     const what = error instanceof Error ? error.message : String(error)
-    throw new StorageError(
+    const code = (error as { code?: unknown }).code
+    const Failure = typeof code === 'string' && PASSING.has(code) ? StorageUnavailableError : StorageError
+    throw new Failure(
       `The database ${file} cannot be used: ${what}. Nothing was changed. If the disk is full, free space and start again; ` +
         `if the file is damaged, move it away (its jobs are lost then) or try "sqlite3 ${file} .recover".`,
       { cause: error },
