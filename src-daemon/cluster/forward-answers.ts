@@ -10,7 +10,7 @@ export function passedHead(
   path: string,
   isFolder: boolean,
   { status, headers }: AnswerHead,
-): PassedHead | Refusal {
+): PassedHead | Refusal | 'whole' {
   if (status === 200 || status === 206 || status === 304) {
     return { status, headers: responseHeaders(headers, isFolder) }
   }
@@ -19,6 +19,8 @@ export function passedHead(
     if (location !== null) return refusal(302, 'Found', { Location: location })
     return refusal(502, `${callName(target)} leads to another place`)
   }
+  // Twisted, at `bytes=-N` where N is more than the file has.
+  if (status === 500 && headers['content-range']?.startsWith('bytes -') === true) return 'whole'
   if (status === 404 || status === 410) return refusal(404, 'File not found')
   if (status === 416) return refusal(416, 'No such range', { 'Content-Range': headers['content-range'] })
   // Passed on, a browser would ask its user for a password, and send it to us.

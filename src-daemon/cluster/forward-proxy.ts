@@ -37,9 +37,12 @@ export class ForwardProxy {
    */
   pass(passage: Passage, request: IncomingMessage, response: ServerResponse, done: () => void): (() => void) | null {
     if (response.destroyed) return null
-    const transfer = new Transfer(passage, response, this.#limits, () => {
-      this.#transfers.delete(transfer)
-      done()
+    const transfer: Transfer = new Transfer(passage, response, this.#limits, {
+      again: () => this.#send(transfer, request),
+      done: () => {
+        this.#transfers.delete(transfer)
+        done()
+      },
     })
     this.#transfers.add(transfer)
     this.#send(transfer, request)
@@ -97,7 +100,7 @@ class NodeRequest extends Readable {
       host: authorityOf(target).host,
       'user-agent': 'scrapyd-service',
       accept: '*/*',
-      ...(headers ?? requestHeaders(client.headers)),
+      ...(transfer.wantsWhole ? {} : (headers ?? requestHeaders(client.headers))),
       ...authorizationFor(target),
     }
     this.socket = client.socket

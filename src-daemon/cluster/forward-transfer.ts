@@ -10,8 +10,8 @@ export interface Passage {
   readonly path: string
   /** Headers for the node, in place of the client's own range and conditions. */
   readonly headers?: OutgoingHttpHeaders
-  /** What the client gets for this begin of an answer. */
-  readonly answer: (head: AnswerHead) => PassedHead | Refusal
+  /** What the client gets for this begin of an answer; `whole`: the node is asked again, for the whole file. */
+  readonly answer: (head: AnswerHead) => PassedHead | Refusal | 'whole'
   /** Tells the client that there is no answer. */
   readonly refuse: (refusal: Refusal) => void
 }
@@ -51,11 +51,20 @@ export class Transfer {
   #upstream: ClientRequest | null = null
   #answer: IncomingMessage | null = null
   #isRepeated = false
+  /** The node cannot serve the range that the client asked for. */
+  wantsWhole = false
+  readonly #again: () => void
   #bytes = 0
   #timer: NodeJS.Timeout
 
-  constructor(passage: Passage, response: ServerResponse, limits: TransferLimits, done: () => void) {
+  constructor(
+    passage: Passage,
+    response: ServerResponse,
+    limits: TransferLimits,
+    { again, done }: { again: () => void; done: () => void },
+  ) {
     this.passage = passage
+    this.#again = again
     this.response = response
     this.#limits = limits
     this.#timer = setTimeout(() => this.#late(), limits.answerMs)
@@ -81,6 +90,18 @@ export class Transfer {
       return
     }
     const head = passage.answer({ status: answer.statusCode ?? 0, headers: answer.headers })
+    if (head === 'whole' && !this.wantsWhole) {
+      this.#drain(answer)
+      this.#answer = null
+      this.wantsWhole = true
+      this.#again()
+      return
+    }
+    if (head === 'whole') {
+      this.#drain(answer)
+      this.failed(new Error('it fails'))
+      return
+    }
     if ('refused' in head) {
       this.#drain(answer)
       this.#refuse(head)

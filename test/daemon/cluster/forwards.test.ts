@@ -151,6 +151,17 @@ describe('a forward', () => {
     expect(node.requests.at(-1)?.method).toBe('HEAD')
   })
 
+  it('gives the whole file where Twisted fails on a range from the end that is longer than the file', async () => {
+    const { master, node, path } = await setup((request, response) => {
+      if (request.headers.range === 'bytes=-500') {
+        response.writeHead(500, { 'Content-Range': 'bytes -489-10/11', 'Content-Length': 4 }).end('<ht>')
+      } else response.end('short')
+    })
+    const answer = await ask(master.url, `${path}logs/p/s/j.log`, { headers: { range: 'bytes=-500' } })
+    expect(answer).toMatchObject({ status: 200, text: 'short' })
+    expect(node.requests).toHaveLength(2)
+  })
+
   it('makes text of whatever a browser could run, and keeps the headers of the node from the client', async () => {
     const { master, path } = await setup(
       text('<script>alert(1)</script>', {
