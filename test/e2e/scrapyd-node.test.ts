@@ -15,7 +15,7 @@ import type { MirroredJob } from '../../src-daemon/cluster/scrapyd-mirror.ts'
 import { type ScrapydJob, ScrapydNode } from '../../src-daemon/cluster/scrapyd-node.ts'
 import { ask } from '../daemon/cluster/http-servers.ts'
 import { TestPlaces } from '../daemon/cluster/job-places.ts'
-import { StockScrapyd } from '../helpers/stock-scrapyd.ts'
+import { NewspapersScrapyd } from '../helpers/newspapers-scrapyd.ts'
 import { until } from '../helpers/until.ts'
 
 const log = { info: () => {}, warn: () => {}, error: () => {}, debug: () => {} }
@@ -70,13 +70,16 @@ function job(id: string, spider = 'harbour_times', args: Record<string, string> 
 
 const ticker = (id: string, duration: number) => job(id, 'night_ticker', { duration: String(duration), rate: '5' })
 
-let stock: StockScrapyd
+let stock: NewspapersScrapyd
 let target: NodeTarget
 let node: ScrapydNode
 
 beforeAll(async () => {
   // A zone that is nobody's: its times must come out right all the same.
-  stock = await StockScrapyd.start({ username: 'ann', password: 'p:ss', node_name: 'fern' }, { TZ: 'Asia/Kolkata' })
+  stock = await NewspapersScrapyd.start(
+    { username: 'ann', password: 'p:ss', node_name: 'fern' },
+    { TZ: 'Asia/Kolkata' },
+  )
   const credentials = { username: 'ann', password: 'p:ss' }
   target = { id: 'n1', name: 'fern', url: stock.url, kind: 'scrapyd', maxProc: 2, ...credentials }
   node = new ScrapydNode(() => target)
