@@ -1,89 +1,48 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/lib/free-port.ts'
-import { root } from '../../scripts/lib/root.ts'
 import { peersPython } from './setup-python.ts'
 import { until } from './until.ts'
 
-/** A stock Scrapyd 1.6 in a process of its own, with the newspapers as its project `newspapers`. */
+/** A real Scrapyd 1.6 over the folder of a project, to compare with. */
 export class StockScrapyd {
-  readonly folder: string
   readonly url: string
-  readonly #environment: NodeJS.ProcessEnv
-  #child: ChildProcess | null = null
+  readonly #child: ChildProcess
 
-  private constructor(folder: string, port: number, environment: NodeJS.ProcessEnv) {
-    this.folder = folder
-    this.url = `http://127.0.0.1:${port}`
-    this.#environment = environment
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url
+    this.#child = child
   }
 
-  /** Starts one. `options` are of `[scrapyd]`. */
-  static async start(
-    options: Readonly<Record<string, string | number>> = {},
-    environment: NodeJS.ProcessEnv = {},
-  ): Promise<StockScrapyd> {
-    const folder = mkdtempSync(join(tmpdir(), 'stock-scrapyd-'))
-    cpSync(join(root, 'examples/newspapers'), folder, { recursive: true })
-    mkdirSync(join(folder, 'data'))
-    const port = await freePort('127.0.0.1', 18_000 + (process.pid % 1_000))
-    const lines = Object.entries({
-      http_port: port,
-      poll_interval: 0.2,
-      max_proc: 2,
-      logs_dir: 'data/logs',
-      items_dir: 'data/items',
-      dbs_dir: 'data/dbs',
-      eggs_dir: 'data/eggs',
-      ...options,
-    }).map(([name, value]) => `${name} = ${value}`)
+  /** Starts it in `folder`, which holds the project's `scrapy.cfg`; `scrapyd.conf` is written there. */
+  static async start(folder: string, options: Readonly<Record<string, string | number>> = {}): Promise<StockScrapyd> {
+    const port = await freePort('127.0.0.1', 26_800 + (process.pid % 1_000))
+    const lines = Object.entries({ http_port: port, ...options }).map(([name, value]) => `${name} = ${value}`)
     writeFileSync(join(folder, 'scrapyd.conf'), `[scrapyd]\n${lines.join('\n')}\n`)
-    writeFileSync(join(folder, 'scrapy.cfg'), '[settings]\nnewspapers = newspapers.settings\n')
-    const scrapyd = new StockScrapyd(folder, port, environment)
-    await scrapyd.begin()
+    const child = spawn(peersPython(), ['-m', 'scrapyd', '--pidfile='], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (said += String(chunk)))
+    const scrapyd = new StockScrapyd(`http://127.0.0.1:${port}`, child)
+    try {
+      await until('Scrapyd answers', async () => {
+        if (child.exitCode !== null) throw new Error(`Scrapyd ended: ${said}`)
+        return (await fetch(`${scrapyd.url}/daemonstatus.json`)).ok
+      })
+    } catch (error) {
+      await scrapyd.stop()
+      throw error
+    }
     return scrapyd
   }
 
-  /** Starts the process (again), on the same data and port. */
-  async begin(): Promise<void> {
-    const log = openSync(join(this.folder, 'scrapyd.log'), 'a')
-    const child = spawn(peersPython(), ['-m', 'scrapyd', '--pidfile='], {
-      cwd: this.folder,
-      env: {
-        ...process.env,
-        PYTHONPATH: this.folder,
-        PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONUTF8: '1',
-        ...this.#environment,
-      },
-      stdio: ['ignore', log, log],
-    })
-    this.#child = child
-    await until('Scrapyd serves', async () => {
-      if (child.exitCode !== null) throw new Error(`Scrapyd ended:\n${this.output()}`)
-      // With a password it answers 401.
-      return (await fetch(`${this.url}/daemonstatus.json`)).status > 0
-    })
-  }
-
-  output(): string {
-    return readFileSync(join(this.folder, 'scrapyd.log'), 'utf8')
-  }
-
-  /** Ends the process only; its spiders go on. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.#child
-    this.#child = null
-    if (child === null || child.exitCode !== null) return
-    child.kill(signal)
-    await once(child, 'exit')
-  }
-
   async stop(): Promise<void> {
-    await this.kill()
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
   }
 }
