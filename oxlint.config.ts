@@ -188,8 +188,13 @@ export default defineConfig({
       ['src-main/**'],
       [
         {
-          group: ['**/src-daemon/**', '!**/src-daemon/api/client/**', '!**/src-daemon/api/contract/**'],
-          message: 'The desktop app uses the daemon by src-daemon/api/{client,contract} only.',
+          group: [
+            '**/src-daemon/**',
+            '!**/src-daemon/api/client/**',
+            '!**/src-daemon/api/contract/**',
+            '!**/src-daemon/errors.ts',
+          ],
+          message: 'The desktop app uses the daemon by src-daemon/api/{client,contract} and its errors only.',
         },
         { regex: '/src-renderer/', message: 'The main process does not import the console.' },
       ],

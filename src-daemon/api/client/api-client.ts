@@ -87,6 +87,26 @@ export class ApiClient {
     return this.#send(ENDPOINTS[name], input, options)
   }
 
+  /**
+   * A file by its URL (`log_url`, `items_url`), as it comes. A redirect is followed within this daemon only: the password
+   * goes nowhere else.
+   */
+  async openFile(url: string, options: CallOptions = {}): Promise<Response> {
+    let path = url.startsWith('/') ? url : `/${url}`
+    for (let hops = 0; hops < 3; hops++) {
+      const init = { headers: { ...options.headers }, ...(options.signal === undefined ? {} : { signal: options.signal }) }
+      const response = await this.#fetch(path, init)
+      if (response.ok) return response
+      const location = response.headers.get('location')
+      const next = location === null ? null : URL.parse(location, this.baseUrl + path)
+      if (response.status < 300 || response.status >= 400 || !next?.href.startsWith(`${this.baseUrl}/`)) {
+        throw await errorOfAnswer(response, this.baseUrl)
+      }
+      path = next.href.slice(this.baseUrl.length)
+    }
+    throw new NodeUnreachableError(`${this.baseUrl}${url} redirects without an end`)
+  }
+
   /** Calls a web service, also one of a stock Scrapyd. Resolves to its answer, whose `status` was `ok`. */
   async webservice(
     name: WebserviceName,

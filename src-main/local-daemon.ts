@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+/** Where everything of the local master lies. */
+export interface LocalFolders {
+  readonly dataDir: string
+  readonly config: string
+  readonly log: string
+  readonly dbs: string
+  readonly logs: string
+  readonly items: string
+}
+
+export function localFolders(dataDir: string): LocalFolders {
+  return {
+    dataDir,
+    config: join(dataDir, 'scrapyd_service.conf'),
+    log: join(dataDir, 'daemon.log'),
+    dbs: join(dataDir, 'dbs'),
+    logs: join(dataDir, 'logs'),
+    items: join(dataDir, 'items'),
+  }
+}
+
+export const LOCAL_USER = 'desktop'
+const LOG_LIMIT = 4 * 1024 * 1024
+
+/** Makes the data folder, for its owner's eyes only, with the configuration. Secrets and ports go by the environment. */
+export function prepareFolder({ dataDir, config, log }: LocalFolders, nodeName: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  chmodSync(dataDir, 0o700)
+  const lines = [
+    '# Written by Scrapyd Service for the local master at each start.',
+    '[cluster]',
+    'cluster_name = local',
+    `node_name = ${nodeName}`,
+    'identity = master',
+    '',
+    '[scrapyd]',
+    'bind_address = 127.0.0.1',
+    'logs_dir = logs',
+    'dbs_dir = dbs',
+    'items_dir = items',
+  ]
+  writeFileSync(config, `${lines.join('\n')}\n`)
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT) renameSync(log, `${log}.1`)
+}
+
+/** What the daemon is started with, beside what the app was started with. */
+export function daemonEnvironment(
+  base: NodeJS.ProcessEnv,
+  { port, password, python }: { port: number; password: string; python: string | null },
+): NodeJS.ProcessEnv {
+  const ours = /^(SCRAPYD_|identity$|node$|slaves$|codepath$|branch$|bind_address$|http_port$)/
+  return {
+    ...Object.fromEntries(Object.entries(base).filter(([name]) => !ours.test(name))),
+    // The app's own program runs as Node. The daemon keeps the variable from the spiders.
+    ELECTRON_RUN_AS_NODE: '1',
+    SCRAPYD_HTTP_PORT: String(port),
+    SCRAPYD_USERNAME: LOCAL_USER,
+    SCRAPYD_PASSWORD: password,
+    ...(python === null ? {} : { SCRAPYD_SERVICE_PYTHON: python }),
+  }
+}
+
+/** Starts the daemon as a process of its own session: a Ctrl-C of the app's terminal is not for it. */
+export function spawnDaemon(program: string, folders: LocalFolders, env: NodeJS.ProcessEnv): ChildProcess {
+  const log = openSync(folders.log, 'a', 0o600)
+  try {
+    const child = spawn(process.execPath, [program, '--config', folders.config], {
+      cwd: folders.dataDir,
+      env,
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    child.unref()
+    return child
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** The wanted port if it is free, else any. */
+export async function choosePort(wanted: number | null): Promise<number> {
+  return (wanted === null ? null : await tryPort(wanted)) ?? (await tryPort(0)) ?? 0
+}
+
+function tryPort(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(null))
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? null) : null))
+    })
+  })
+}
+
+/** The pid that the daemon itself left in its folder; null: there is none. */
+export function recordedPid({ dbs }: LocalFolders): number | null {
+  try {
+    const pid = Number(readFileSync(join(dbs, 'scrapyd_service.pid'), 'utf8').trim())
+    return Number.isInteger(pid) && pid > 1 ? pid : null
+  } catch {
+    // Never started here.
+    return null
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** The end of the daemon's log, whole lines. */
+export function logEnd({ log }: LocalFolders, bytes: number): string {
+  try {
+    const text = readFileSync(log)
+    const end = text.subarray(Math.max(0, text.length - bytes)).toString('utf8')
+    return text.length > bytes ? end.slice(end.indexOf('\n') + 1) : end
+  } catch {
+    // Never started here.
+    return ''
+  }
+}

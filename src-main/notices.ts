@@ -1,0 +1,64 @@
+import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
+import type { Words } from './words.ts'
+
+/** Something that a person wants to know though the window is not in front. */
+export interface Notice {
+  readonly title: string
+  readonly body: string
+  /** Route of the console that a click opens. */
+  readonly path: string
+}
+
+export interface NoticeRule {
+  readonly failed: boolean
+  readonly nodes: boolean
+}
+
+/** More at once become noise, which is then switched off for good. */
+const MOST_AT_ONCE = 3
+
+/**
+ * Finds what to tell in the events of one cluster. Holds the state of its nodes, as only a change is news; jobs are news
+ * once, when they turn to failed.
+ */
+export class NoticeFinder {
+  readonly #words: Words
+  readonly #nodes = new Map<string, string>()
+  readonly #failed = new Set<string>()
+
+  constructor(words: Words) {
+    this.#words = words
+  }
+
+  find(events: readonly FeedEvent[], rule: NoticeRule): Notice[] {
+    const notices: Notice[] = []
+    for (const event of events) {
+      const notice = event.type === 'job' ? this.#ofJob(event) : event.type === 'node' ? this.#ofNode(event) : null
+      if (notice !== null && (event.type === 'job' ? rule.failed : rule.nodes)) notices.push(notice)
+    }
+    return notices.slice(-MOST_AT_ONCE)
+  }
+
+  #ofJob({ job }: Extract<FeedEvent, { type: 'job' }>): Notice | null {
+    if (job.outcome !== 'failed' || this.#failed.has(job.key)) return null
+    this.#failed.add(job.key)
+    return {
+      title: this.#words.jobFailed(job.project, job.spider),
+      body: job.reason ?? this.#words.noReason,
+      path: `/jobs/${job.key}`,
+    }
+  }
+
+  #ofNode({ node }: Extract<FeedEvent, { type: 'node' }>): Notice | null {
+    const before = this.#nodes.get(node.id)
+    this.#nodes.set(node.id, node.state)
+    const path = `/nodes/${encodeURIComponent(node.id)}`
+    if (node.state === 'offline' && before !== 'offline') {
+      return { title: this.#words.nodeLost(node.name), body: node.last_error ?? '', path }
+    }
+    // Of a node that is seen for the first time nobody knows that it was away.
+    if (node.state === 'online' && before === 'offline')
+      return { title: this.#words.nodeBack(node.name), body: '', path }
+    return null
+  }
+}

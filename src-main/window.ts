@@ -1,0 +1,36 @@
+import { BrowserWindow, nativeTheme, screen } from 'electron'
+import { START_URL } from './app-protocol.ts'
+import type { JsonFile } from './json-file.ts'
+import { WEB_PREFERENCES } from './security.ts'
+import { MINIMUM, restoredBounds, type WindowState } from './window-state.ts'
+
+export interface WindowOptions {
+  readonly preload: string
+  readonly icon: string
+  readonly state: JsonFile<WindowState | null>
+}
+
+/** Opens the window where it was last; shown when there is something to see, with the page's own background until then. */
+export function openWindow({ preload, icon, state }: WindowOptions): BrowserWindow {
+  const saved = state.read()
+  const window = new BrowserWindow({
+    ...restoredBounds(
+      saved,
+      screen.getAllDisplays().map(({ workArea }) => workArea),
+    ),
+    minWidth: MINIMUM.width,
+    minHeight: MINIMUM.height,
+    show: false,
+    title: 'Scrapyd Service',
+    icon,
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#0B0E10' : '#F3F5F5',
+    webPreferences: { ...WEB_PREFERENCES, preload },
+  })
+  window.once('ready-to-show', () => {
+    if (saved?.maximized === true) window.maximize()
+    window.show()
+  })
+  window.on('close', () => state.write({ ...window.getNormalBounds(), maximized: window.isMaximized() }))
+  void window.loadURL(START_URL)
+  return window
+}

@@ -1,0 +1,116 @@
+/** The words of the native parts: menus, tray, notifications, dialogs. The console has its own. */
+export interface Words {
+  readonly file: string
+  readonly edit: string
+  readonly view: string
+  readonly go: string
+  readonly window: string
+  readonly help: string
+  readonly about: string
+  readonly clusters: string
+  readonly palette: string
+  readonly shortcuts: string
+  readonly overview: string
+  readonly jobs: string
+  readonly projects: string
+  readonly nodes: string
+  readonly forwards: string
+  readonly show: string
+  readonly noCluster: string
+  readonly online: (nodes: number) => string
+  readonly offline: (nodes: number) => string
+  readonly running: (jobs: number) => string
+  readonly unreachable: string
+  readonly jobFailed: (project: string, spider: string) => string
+  readonly noReason: string
+  readonly nodeLost: (node: string) => string
+  readonly nodeBack: (node: string) => string
+  readonly quitTitle: (jobs: number) => string
+  readonly quitDetail: string
+  readonly quitStop: string
+  readonly quitKeep: string
+  readonly quitStay: string
+  readonly chooseFolder: string
+  readonly chooseCertificate: string
+  readonly exportName: string
+  readonly saveFailed: string
+}
+
+export const ENGLISH: Words = {
+  file: 'File',
+  edit: 'Edit',
+  view: 'View',
+  go: 'Go',
+  window: 'Window',
+  help: 'Help',
+  about: 'About Scrapyd Service',
+  clusters: 'Clusters…',
+  palette: 'Go to or run…',
+  shortcuts: 'Keyboard shortcuts',
+  overview: 'Overview',
+  jobs: 'Jobs',
+  projects: 'Projects',
+  nodes: 'Nodes',
+  forwards: 'Forwards',
+  show: 'Show window',
+  noCluster: 'No cluster is open',
+  online: (nodes) => (nodes === 1 ? '1 node online' : `${nodes} nodes online`),
+  offline: (nodes) => (nodes === 1 ? '1 node offline' : `${nodes} nodes offline`),
+  running: (jobs) => (jobs === 1 ? '1 job running' : `${jobs} jobs running`),
+  unreachable: 'Not connected',
+  jobFailed: (project, spider) => `${spider} failed (${project})`,
+  noReason: 'No reason was recorded',
+  nodeLost: (node) => `${node} is offline`,
+  nodeBack: (node) => `${node} is back`,
+  quitTitle: (jobs) => (jobs === 1 ? 'Quit and end 1 running spider?' : `Quit and end ${jobs} running spiders?`),
+  quitDetail: 'The local master stops with the app. Spiders get 10 s to close; items fetched so far stay.',
+  quitStop: 'Quit and end spiders',
+  quitKeep: 'Quit, keep running in the background',
+  quitStay: 'Stay',
+  chooseFolder: 'Choose a folder with scrapy.cfg',
+  chooseCertificate: 'Choose a certificate',
+  exportName: 'clusters.json',
+  saveFailed: 'The file could not be saved',
+}
+
+export const CHINESE: Words = {
+  file: '文件',
+  edit: '编辑',
+  view: '显示',
+  go: '前往',
+  window: '窗口',
+  help: '帮助',
+  about: '关于 Scrapyd Service',
+  clusters: '集群…',
+  palette: '前往或运行…',
+  shortcuts: '键盘快捷键',
+  overview: '概览',
+  jobs: '任务',
+  projects: '项目',
+  nodes: '节点',
+  forwards: '转发',
+  show: '显示窗口',
+  noCluster: '没有打开的集群',
+  online: (nodes) => `${nodes} 个节点在线`,
+  offline: (nodes) => `${nodes} 个节点离线`,
+  running: (jobs) => `${jobs} 个任务运行中`,
+  unreachable: '未连接',
+  jobFailed: (project, spider) => `${spider} 失败（${project}）`,
+  noReason: '没有记录原因',
+  nodeLost: (node) => `${node} 离线`,
+  nodeBack: (node) => `${node} 已恢复`,
+  quitTitle: (jobs) => `退出并结束 ${jobs} 个运行中的爬虫？`,
+  quitDetail: '本地主节点会随应用一起停止。爬虫有 10 秒时间收尾，已抓取的数据会保留。',
+  quitStop: '退出并结束爬虫',
+  quitKeep: '退出，后台继续运行',
+  quitStay: '留在应用',
+  chooseFolder: '选择包含 scrapy.cfg 的文件夹',
+  chooseCertificate: '选择证书',
+  exportName: 'clusters.json',
+  saveFailed: '文件无法保存',
+}
+
+/** The words for the system's language: any Chinese in 简体中文, everything else in English. */
+export function wordsFor(locale: string): Words {
+  return locale.toLowerCase().startsWith('zh') ? CHINESE : ENGLISH
+}
