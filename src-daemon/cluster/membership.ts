@@ -1,5 +1,5 @@
 import type { EphemeralEvent } from '../api/contract/events.ts'
-import { assertNever, NodeUnreachableError, NotSupportedError } from '../errors.ts'
+import { assertNever, JobNotFoundError, NodeUnreachableError, NotSupportedError } from '../errors.ts'
 import { LOCAL_NODE, type JobRow, type JobStore } from '../storage/jobs.ts'
 import type { NodePatch, NodeStore, NodeTask } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
@@ -88,6 +88,7 @@ export class Membership {
     if (nodes.get(node.id) !== node) return
     const before = JSON.stringify(node.known.projects)
     const wasOnline = node.isOnline
+    const awaySince = node.row.since
     const isNewProblem = problem !== node.problem
     node.problem = problem
     if (problem !== null) this.#unfollow(node)
@@ -124,6 +125,7 @@ export class Membership {
     if (!wasOnline) node.forgetRefusals('all')
     await this.#follow(node, result)
     await this.#catchUp(node)
+    if (!wasOnline && result.kind === 'slave') await this.#askForLost(node, awaySince)
     this.#parts.wake(node)
   }
 
@@ -295,6 +297,21 @@ export class Membership {
     }
     for (const row of jobs.unfinishedOn(node.id)) {
       if (row.cancel_requested_at !== null && row.cancel_delivered === 0) void this.passCancel(node, row.key)
+    }
+  }
+
+  /** Jobs that were given up while the node was away may run there all the same: then that is what counts. */
+  async #askForLost(node: ClusterNode, since: number): Promise<void> {
+    const { jobs, clients, writer, mirror, ledger, log } = this.#parts
+    for (const { key } of jobs.lostOf(node.id, since)) {
+      try {
+        const job = await clients.of(node).call('getJob', { params: { key } })
+        const ended = await writer.write(() => mirror.apply(node, job))
+        if (ended !== null) ledger.announceEnd(ended)
+      } catch (error) {
+        if (!(error instanceof JobNotFoundError)) log.debug(`${node.name} does not tell of ${key}: ${String(error)}`)
+        if (error instanceof NodeUnreachableError) return
+      }
     }
   }
 

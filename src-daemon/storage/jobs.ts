@@ -204,6 +204,16 @@ export class JobStore {
       .all(nodeId) as JobRow[]
   }
 
+  /** Jobs of a node that were given up since then (ms), newest first. */
+  lostOf(nodeId: string, since: number): readonly JobRow[] {
+    return this.#db
+      .prepare(
+        `SELECT * FROM jobs WHERE state = 'finished' AND outcome = 'lost' AND ended_at >= ? AND node_id = ?
+         ORDER BY ended_at DESC, n DESC LIMIT 200`,
+      )
+      .all(since, nodeId) as JobRow[]
+  }
+
   /** The oldest pending job of each (priority, project), best priority first; microseconds each, however many wait. */
   pendingProjects(): Generator<PendingGroup> {
     return this.#walk(this.#nextProject)
