@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../lib/root.ts'
 import { table, type Row } from './figures.ts'
+import { clusterDelay, clusterRate, forwardRate, manySlaves } from './cluster-benches.ts'
 import { MachineWatch, machineLine, othersShare } from './machine.ts'
 import {
   logDownload,
@@ -25,6 +26,10 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle: startAndMemory,
   log: logDownload,
   queue: longQueue,
+  'cluster-jobs': clusterRate,
+  'cluster-delay': clusterDelay,
+  forward: forwardRate,
+  slaves: manySlaves,
 }
 
 const wanted = process.argv.slice(2)
