@@ -220,11 +220,11 @@ export class Launcher {
     const row = this.#parts.jobs.get(key)
     if (row !== null && row.state !== 'finished') {
       const stats = record.stats ?? this.#parts.rates.stats(key)
-      const ending = endingOf(row, record, await this.#outcome(row, record), stats)
-      const { outcome, reason, ended_at } = ending
+      const decided = await this.#outcome(row, record)
       const isStored = await this.#storing.store(
-        () => this.#parts.ledger.finish(key, ending, stats),
-        () => this.#parts.ledger.finish(key, { outcome, reason, ended_at }),
+        // The start may be stored in the same transaction, right before.
+        () => this.#parts.ledger.finish(key, (now) => endingOf(now, record, decided, stats), stats),
+        () => this.#parts.ledger.finish(key, { ...decided, ended_at: Math.round(record.endedAt) }),
       )
       // Stopping: slot and run folder stay, so that the next daemon reads the end there.
       if (!isStored) return
@@ -244,14 +244,13 @@ export class Launcher {
       cancelledBy: row.cancelled_by,
       lastLoggedError: null,
     }
-    const decided = outcomeOf(record, context)
+    const end = { ...record, startedAt: row.started_at ?? record.startedAt }
+    const decided = outcomeOf(end, context)
     const logFile = decided.outcome === 'failed' ? this.#logFile(row) : null
     if (logFile === null) return decided
     // The log may be of an earlier run with this id, to which this run has added nothing.
-    return outcomeOf(record, {
-      ...context,
-      lastLoggedError: await lastLoggedError(logFile, row.started_at ?? record.startedAt ?? row.created_at),
-    })
+    const error = await lastLoggedError(logFile, end.startedAt ?? row.created_at)
+    return outcomeOf(end, { ...context, lastLoggedError: error })
   }
 
   #logFile(row: JobRow): string | null {

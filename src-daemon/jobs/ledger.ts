@@ -151,14 +151,14 @@ export class Ledger {
   /** Ends a job that has not ended. `stats` are Scrapy's final ones. */
   async finish(
     key: string,
-    ending: Ending,
+    ending: Ending | ((row: JobRow) => Ending),
     stats: Readonly<Record<string, unknown>> | null = null,
   ): Promise<JobRow | null> {
     const row = await this.#writer.write(() => {
       const changed = this.applyChange(
         key,
         (now) => now.state !== 'finished',
-        () => ({ ...ending, state: 'finished' }),
+        (now) => ({ ...(typeof ending === 'function' ? ending(now) : ending), state: 'finished' }),
       )
       if (changed !== null && stats !== null) this.#stats.put(key, JSON.stringify(stats))
       return changed

@@ -50,7 +50,7 @@ describe('runSpecOf', () => {
     })
   })
 
-  it('escapes names in URIs, not in paths, and % twice: Scrapy fills parameters into a feed's URI', () => {
+  it('escapes names in URIs, not in paths, and % twice: Scrapy fills parameters into the URI of a feed', () => {
     const spider = '新聞 100%'
     expect(specOf({ spider }, { itemsDir: '/i' }).settings['FEEDS']).toContain(
       'file:///i/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl',
