@@ -1,5 +1,5 @@
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
-import { ENDPOINTS, type Endpoint, type EndpointCall } from '../src-daemon/api/contract/endpoints.ts'
+import { ENDPOINTS, type Endpoint, type EndpointCall, type EndpointReply } from '../src-daemon/api/contract/endpoints.ts'
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 import { InvalidParameterError } from '../src-daemon/errors.ts'
 import type { OpenCluster, PageEndpoint } from './ipc-contract.ts'
@@ -51,6 +51,11 @@ export class ClusterSession {
         this.#onEvents(events)
       }
     })
+  }
+
+  /** The nodes now, for tray and badge. */
+  nodes(): Promise<EndpointReply<'listNodes'>> {
+    return this.#client.call('listNodes')
   }
 
   /** A file of the daemon, as it comes. */

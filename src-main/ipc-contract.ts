@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ENDPOINTS, type EndpointCall, type EndpointName } from '../src-daemon/api/contract/endpoints.ts'
+import { ENDPOINTS, type EndpointName } from '../src-daemon/api/contract/endpoints.ts'
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 
 /**
@@ -198,6 +198,8 @@ export interface DesktopState {
   readonly selected: string | null
   /** Why the clusters screen is shown instead of that cluster. */
   readonly notice: 'unauthorized' | 'password-needed' | null
+  /** Route that the console begins with; told once. */
+  readonly path: string | null
 }
 
 export interface OpenCluster {
@@ -291,6 +293,3 @@ export interface ProjectFolder {
   /** The command that sets it right; null where there is none. */
   readonly remedy: string | null
 }
-
-/** What a call of the page passes, in the console's own types. */
-export type PageCall<N extends PageEndpoint> = EndpointCall<N>

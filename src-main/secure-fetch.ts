@@ -2,7 +2,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { ClientRequestArgs, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Readable } from 'node:stream'
-import { connect, getCACertificates, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import tls, { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { CertificateRule } from './ipc-contract.ts'
 
 /** The certificate is valid TLS, but not the one that was pinned. */
@@ -31,7 +31,7 @@ export function tlsOptions(rule: CertificateRule): ConnectionOptions {
 
 /** What Node trusts by itself, and what the system's administrator trusts. */
 function systemCertificates(): string[] {
-  return [...new Set([...getCACertificates('bundled'), ...getCACertificates('system'), ...getCACertificates('extra')])]
+  return [...new Set((['bundled', 'system', 'extra'] as const).flatMap((kind) => tls.getCACertificates(kind)))]
 }
 
 /** null: the connection is with whom the rule wants. */

@@ -1,6 +1,6 @@
 import type { FeedEvent, NumberedEvent } from '../../src-daemon/api/contract/events.ts'
 import { CallError } from './call-error.ts'
-import { SseParser, type SseMessage } from './sse.ts'
+import { HttpStreamSource, type StreamSource } from './stream-source.ts'
 import type { LogPiece, StreamStatus, TailRequest } from './transport.ts'
 
 /** One page (tab) that lives on the hub's stream. */
@@ -14,6 +14,8 @@ export interface HubSubscriber {
 export interface HubOptions {
   /** Absolute URL that the API's paths are joined to; ends with a slash. */
   readonly base: string
+  /** Where events come from; `fetch` unless told. */
+  readonly source?: StreamSource
   /** Milliseconds before the first, second, … try after a cut; the last one repeats. */
   readonly backoff?: readonly number[]
   /** Milliseconds without a byte (events and heartbeats) after which the connection counts as dead. */
@@ -42,9 +44,8 @@ const IDLE_LIMIT = 45_000
  * be resumed (`reset`, a gap) begins live again, and the pages are told to read their state anew.
  */
 export class StreamHub {
-  readonly #base: string
+  readonly #source: StreamSource
   readonly #backoff: readonly number[]
-  readonly #idleLimit: number
   readonly #subscribers = new Set<HubSubscriber>()
   readonly #tails = new Map<string, OpenTail>()
   #status: StreamStatus = { state: 'connecting' }
@@ -56,9 +57,8 @@ export class StreamHub {
   #lostAt: number | null = null
 
   constructor(options: HubOptions) {
-    this.#base = options.base
+    this.#source = options.source ?? new HttpStreamSource(options.base, options.idleLimit ?? IDLE_LIMIT)
     this.#backoff = options.backoff ?? BACKOFF
-    this.#idleLimit = options.idleLimit ?? IDLE_LIMIT
   }
 
   add(subscriber: HubSubscriber): void {
@@ -85,8 +85,8 @@ export class StreamHub {
 
   dropTail(id: string): void {
     if (!this.#tails.delete(id) || this.#streamId === null) return
-    // A tail that is not dropped ends with its stream; nobody waits for this answer.
-    fetch(this.#tailUrl(this.#streamId, id), { method: 'DELETE' }).catch(() => {})
+    // A tail that is not dropped ends with its stream.
+    this.#source.dropTail(this.#streamId, id)
   }
 
   reconnect(): void {
@@ -108,13 +108,9 @@ export class StreamHub {
     this.#connection = connection
     let reason = 'the connection was closed'
     try {
-      const response = await fetch(this.#eventsUrl(), {
-        headers: { accept: 'text/event-stream' },
-        cache: 'no-store',
-        signal: connection.signal,
-      })
-      if (!response.ok || response.body === null) throw await CallError.fromResponse(response)
-      await this.#read(response.body, connection)
+      for await (const events of this.#source.events(this.#place(), connection.signal)) {
+        if (this.#connection !== connection || !this.#deliver(events)) break
+      }
     } catch (error) {
       if (error instanceof CallError && error.failure === 'unauthorized') {
         if (this.#connection === connection) this.#endSession()
@@ -128,9 +124,8 @@ export class StreamHub {
     this.#wait(reason)
   }
 
-  #eventsUrl(): string {
-    const query = this.#cursor === null ? 'from=live' : `cursor=${this.#cursor.feed}:${this.#cursor.seq}`
-    return `${this.#base}api/events?${query}`
+  #place(): string | null {
+    return this.#cursor === null ? null : `${this.#cursor.feed}:${this.#cursor.seq}`
   }
 
   #endSession(): void {
@@ -150,31 +145,11 @@ export class StreamHub {
     this.#timer = setTimeout(() => void this.#connect(), delay)
   }
 
-  async #read(body: ReadableStream<Uint8Array>, connection: AbortController): Promise<void> {
-    const reader = body.getReader()
-    const decoder = new TextDecoder()
-    const parser = new SseParser()
-    let watchdog: ReturnType<typeof setTimeout> | undefined
-    try {
-      for (;;) {
-        clearTimeout(watchdog)
-        watchdog = setTimeout(() => void reader.cancel(), this.#idleLimit)
-        const { done, value } = await reader.read()
-        if (done || this.#connection !== connection) return
-        if (!this.#deliver(parser.push(decoder.decode(value, { stream: true })))) return
-      }
-    } finally {
-      clearTimeout(watchdog)
-      reader.cancel().catch(() => {})
-    }
-  }
-
   /** false: what follows on this connection is of no use. */
-  #deliver(messages: readonly SseMessage[]): boolean {
+  #deliver(piece: readonly FeedEvent[]): boolean {
     const events: FeedEvent[] = []
     let usable = true
-    for (const message of messages) {
-      const event = JSON.parse(message.data) as FeedEvent
+    for (const event of piece) {
       if (event.type === 'hello') this.#greet(event)
       else if (event.type === 'log') this.#deliverPiece(event)
       else if (event.type === 'reset' || !this.#advance(event)) {
@@ -233,22 +208,13 @@ export class StreamHub {
     const stream = this.#streamId
     if (stream === null) return
     try {
-      const response = await fetch(this.#tailUrl(stream, tail.id), {
-        method: 'PUT',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ key: tail.key, offset: tail.offset }),
-      })
-      if (!response.ok) throw await CallError.fromResponse(response)
+      await this.#source.addTail(stream, tail.id, tail)
     } catch (error) {
       // Without an answer the stream is gone too: its next `hello` opens the tail again.
       if (!(error instanceof CallError) || this.#streamId !== stream || !this.#tails.has(tail.id)) return
       this.#tails.delete(tail.id)
       tail.subscriber.onTailError(tail.id, error)
     }
-  }
-
-  #tailUrl(stream: string, tail: string): string {
-    return `${this.#base}api/events/${encodeURIComponent(stream)}/tails/${tail}`
   }
 
   #setStatus(status: StreamStatus): void {

@@ -1,0 +1,137 @@
+import { app, shell, type BrowserWindow } from 'electron'
+import { ConflictError, InvalidParameterError } from '../src-daemon/errors.ts'
+import { clientOf } from './connection-test.ts'
+import type { Connections } from './connections.ts'
+import type { Dialogs } from './dialogs.ts'
+import { describeError } from './ipc-error.ts'
+import type { Caller, IpcHandlers } from './ipc-main.ts'
+import { localFile } from './local-files.ts'
+import type { LocalMaster } from './local-master.ts'
+import type { OpenSession } from './open-session.ts'
+import type { Passwords } from './passwords.ts'
+import { inspectFolder } from './project-folder.ts'
+import { saveResponse, suggestedName } from './saving.ts'
+
+interface HandlerParts {
+  readonly connections: Connections
+  readonly passwords: Passwords
+  readonly local: LocalMaster
+  readonly open: OpenSession
+  readonly dialogs: Dialogs
+  readonly window: () => BrowserWindow
+}
+
+/** Every call of the contract, answered by the part that knows. */
+export function createHandlers({ connections, passwords, local, open, dialogs, window }: HandlerParts): IpcHandlers {
+  const localState = () => local.state
+  return {
+    'desktop.state': () => ({
+      platform: process.platform,
+      version: app.getVersion(),
+      noEncryption: passwords.noEncryption,
+      clusters: connections.list(),
+      local: local.state,
+      open: open.cluster,
+      selected: open.selected,
+      notice: open.notice,
+      path: open.takePath(),
+    }),
+    'clusters.save': (_, draft) => connections.save(draft),
+    'clusters.remove': (_, id) => nothing(connections.remove(id)),
+    'clusters.test': (_, draft) => connections.test(draft),
+    'clusters.check': async () => nothing(await connections.check()),
+    'clusters.open': (_, id, password) => open.open(id, password),
+    'clusters.close': (_, reason) => nothing(open.close(reason)),
+    'clusters.import': async () => {
+      const text = await dialogs.readJson()
+      return text === null ? null : importClusters(connections, text)
+    },
+    'clusters.export': () => dialogs.writeJson(connections.export()),
+    'clusters.chooseCertificate': () => dialogs.certificate(),
+    'local.start': () => local.start().then(localState),
+    'local.stop': async () => {
+      if (open.cluster?.isLocal === true) open.close('chosen')
+      return local.stop().then(localState)
+    },
+    'local.setBackground': (_, background) => {
+      local.setBackground(background)
+      return local.state
+    },
+    'local.log': () => local.log(),
+    'local.openLog': () => openPath(local.folders.log),
+    'projects.choose': async () => {
+      const path = await dialogs.folder()
+      return path === null ? null : inspectFolder(path, local.python)
+    },
+    'projects.inspect': (_, path) => inspectFolder(path, local.python),
+    'projects.add': async (_, path, name) => {
+      await clientOf(local.address).call('addProject', { params: { project: name }, body: { path } })
+      return null
+    },
+    'session.call': (_, id, name, input) => open.session.call(id, name, input),
+    'session.bytes': (_, id, name, input) => open.session.bytes(id, name, input),
+    'session.abort': (_, id) => nothing(open.session.abort(id)),
+    'session.follow': (caller, id, cursor) => follow(open, caller, id, cursor),
+    'session.unfollow': (_, id) => nothing(open.session.abort(id)),
+    'files.save': (_, url) => saveFile(open, dialogs, window(), url),
+    'files.open': (_, url) => openPath(ownFile(open, local, url)),
+    'files.reveal': (_, url) => nothing(shell.showItemInFolder(ownFile(open, local, url))),
+  }
+}
+
+function nothing(_done: void): null {
+  return null
+}
+
+async function openPath(path: string): Promise<null> {
+  const problem = await shell.openPath(path)
+  if (problem !== '') throw new ConflictError(problem)
+  return null
+}
+
+function importClusters(connections: Connections, text: string): number {
+  try {
+    return connections.import(text)
+  } catch (error) {
+    throw new InvalidParameterError('file', `This is not a file of exported clusters: ${describeError(error).message}`)
+  }
+}
+
+/** Answers at once; the events come as messages until the stream ends, or the page. */
+function follow(open: OpenSession, caller: Caller, id: string, cursor: string | null): null {
+  const { session } = open
+  caller.onGone(() => session.abort(id))
+  session
+    .follow(id, cursor, (events) => caller.tell({ type: 'events', stream: id, events }))
+    .then(
+      () => caller.tell({ type: 'stream-end', stream: id, error: null }),
+      (error: unknown) => caller.tell({ type: 'stream-end', stream: id, error: describeError(error) }),
+    )
+  return null
+}
+
+/** Resolves once a place was chosen (false: it was not); the file comes after, with progress on the window's icon. */
+async function saveFile(open: OpenSession, dialogs: Dialogs, window: BrowserWindow, url: string): Promise<boolean> {
+  const { session } = open
+  const path = await dialogs.save(suggestedName(url))
+  if (path === null) return false
+  const progress = (part: number | null) => {
+    if (!window.isDestroyed()) window.setProgressBar(part ?? 2)
+  }
+  try {
+    progress(null)
+    await saveResponse(await session.file(url, AbortSignal.timeout(3_600_000)), path, progress)
+    return true
+  } catch (error) {
+    dialogs.failure(describeError(error).message)
+    return false
+  } finally {
+    if (!window.isDestroyed()) window.setProgressBar(-1)
+  }
+}
+
+/** A file on this computer; of another machine's there is none to show. */
+function ownFile(open: OpenSession, local: LocalMaster, url: string): string {
+  if (open.cluster?.isLocal !== true) throw new ConflictError('The file is on another machine: save it instead.')
+  return localFile(local.folders, url)
+}

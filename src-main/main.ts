@@ -1,0 +1,174 @@
+import { hostname, homedir } from 'node:os'
+import { join } from 'node:path'
+import { app, Menu, nativeTheme, type BrowserWindow } from 'electron'
+import { isOwnUrl } from './app-protocol.ts'
+import { clustersFile, Connections } from './connections.ts'
+import { LINK_SCHEME, linkOf, parseLink, type DeepLink } from './deep-link.ts'
+import { Dialogs } from './dialogs.ts'
+import { createHandlers } from './handlers.ts'
+import { candidates, findInterpreter } from './interpreters.ts'
+import type { IpcMessage } from './ipc-contract.ts'
+import { IPC_CHANNEL } from './ipc-contract.ts'
+import { serveIpc } from './ipc-main.ts'
+import { JsonFile } from './json-file.ts'
+import { LocalMaster, localSettings } from './local-master.ts'
+import { menuTemplate } from './menu.ts'
+import { Native } from './native.ts'
+import { OpenSession } from './open-session.ts'
+import { Passwords, passwordsFile } from './passwords.ts'
+import { guardContents, registerScheme, secureSession } from './security.ts'
+import { windowState } from './window-state.ts'
+import { openWindow } from './window.ts'
+import { wordsFor } from './words.ts'
+
+/** macOS tells the link that started the app before the app is ready. */
+const links: { early: string | null; follow: ((url: string) => void) | null } = { early: null, follow: null }
+
+/** The app: everything is made here, in order, and stopped in `before-quit`. */
+function start(): void {
+  const root = app.getAppPath()
+  const data = app.getPath('userData')
+  const icons = join(root, 'build/icons')
+  const words = wordsFor(app.getLocale())
+  let window: BrowserWindow | null = null
+
+  const tell = (message: IpcMessage) => window?.webContents.send(IPC_CHANNEL, message)
+  const shownWindow = (): BrowserWindow => {
+    window ??= makeWindow()
+    return window
+  }
+  const show = () => {
+    const shown = shownWindow()
+    if (shown.isMinimized()) shown.restore()
+    shown.show()
+    shown.focus()
+  }
+  const navigate = (path: string) => {
+    show()
+    tell({ type: 'navigate', path })
+  }
+
+  const passwords = new Passwords(new JsonFile(join(data, 'passwords.json'), passwordsFile, {}))
+  const connections = new Connections({
+    file: new JsonFile(join(data, 'clusters.json'), clustersFile, { clusters: [], last: null }),
+    passwords,
+    onChange: (clusters) => tell({ type: 'clusters', clusters }),
+  })
+  const local = new LocalMaster({
+    dataDir: join(data, 'local'),
+    program: join(app.isPackaged ? join(process.resourcesPath, 'daemon') : join(root, 'src-daemon'), 'bin/scrapyd-service.mjs'),
+    nodeName: hostname().replace(/\..*$/, '') || 'local',
+    env: process.env,
+    settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),
+    passwords,
+    findPython: () => findInterpreter(candidates(process.env, homedir())),
+    onChange: (state) => tell({ type: 'local', local: state }),
+  })
+  const native = new Native({ words, trayIcon: join(icons, 'tray.png'), window: () => window, show, onOpen: navigate })
+  const open = new OpenSession({
+    connections,
+    local,
+    words,
+    onSwitch: () => tell({ type: 'reload' }),
+    onNotice: (notice) => native.notify(notice),
+    onHealth: (cluster, health) => native.showHealth(cluster, health),
+  })
+  const dialogs = new Dialogs(shownWindow, words)
+
+  const followLink = (link: DeepLink | null) => {
+    if (link === null) return show()
+    const wanted = link.cluster.toLowerCase()
+    const id = wanted === 'local' ? 'local' : connections.list().find(({ name }) => name.toLowerCase() === wanted)?.id
+    if (id === undefined) return show()
+    if (open.cluster?.id === id) return navigate(link.path)
+    show()
+    void open.open(id, null, link.path).then(({ kind }) => {
+      if (kind !== 'connected') open.close('chosen')
+    })
+  }
+
+  function makeWindow(): BrowserWindow {
+    const made = openWindow({
+      preload: join(root, 'dist/main/preload.cjs'),
+      icon: join(icons, '256x256.png'),
+      state: new JsonFile(join(data, 'window.json'), windowState.nullable(), null),
+    })
+    made.on('focus', () => native.seen())
+    made.on('closed', () => (window = null))
+    return made
+  }
+
+  secureSession(join(root, 'dist/console'))
+  serveIpc({
+    handlers: createHandlers({ connections, passwords, local, open, dialogs, window: shownWindow }),
+    isOwnUrl,
+    onError: (message, cause) => console.error(message, cause),
+  })
+  open.resume()
+  shownWindow()
+
+  // From here on the page loads by itself: what the window does not need comes after it.
+  setImmediate(() => {
+    app.setAsDefaultProtocolClient(LINK_SCHEME)
+    app.setAboutPanelOptions({
+      applicationName: 'Scrapyd Service',
+      applicationVersion: app.getVersion(),
+      version: `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`,
+      copyright: 'Scrapyd Service developers, MIT',
+    })
+    const menu = menuTemplate(process.platform, words, {
+      go: navigate,
+      command: (command) => tell({ type: 'command', command }),
+      showClusters: () => open.close('chosen'),
+      about: () => app.showAboutPanel(),
+    })
+    Menu.setApplicationMenu(Menu.buildFromTemplate(menu))
+    native.start()
+    if (connections.last !== 'local') void local.find()
+    const link = links.early === null ? linkOf(process.argv) : parseLink(links.early)
+    if (link !== null) followLink(link)
+  })
+
+  app.on('second-instance', (_event, argv) => followLink(linkOf(argv)))
+  links.follow = (url) => followLink(parseLink(url))
+  app.on('activate', show)
+  app.on('window-all-closed', () => {
+    if (process.platform !== 'darwin') app.quit()
+  })
+
+  let isDone = false
+  let isQuitting = false
+  const quit = async () => {
+    const running = local.state.background ? 0 : await local.running()
+    const choice = running === 0 ? 'stop' : await dialogs.quitting(running)
+    if (choice === 'stay') return
+    if (choice === 'keep') local.setBackground(true)
+    open.end()
+    native.stop()
+    await local.quit()
+    isDone = true
+    app.quit()
+  }
+  app.on('before-quit', (event) => {
+    if (isDone) return
+    // Asked again once the local master has ended: Electron does not wait for promises.
+    event.preventDefault()
+    if (isQuitting) return
+    isQuitting = true
+    void quit().finally(() => (isQuitting = false))
+  })
+}
+
+registerScheme()
+if (app.requestSingleInstanceLock()) {
+  app.on('open-url', (event, url) => {
+    event.preventDefault()
+    if (links.follow === null) links.early = url
+    else links.follow(url)
+  })
+  guardContents()
+  nativeTheme.themeSource = 'system'
+  void app.whenReady().then(start)
+} else {
+  app.quit()
+}

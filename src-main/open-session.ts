@@ -1,0 +1,144 @@
+import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
+import { ConflictError } from '../src-daemon/errors.ts'
+import { applyEvents, healthOf, NO_HEALTH, type ClusterHealth } from './cluster-health.ts'
+import { ClusterSession } from './cluster-session.ts'
+import { clientOf, testConnection, type Address } from './connection-test.ts'
+import type { Connections } from './connections.ts'
+import type { OpenCluster, TestResult } from './ipc-contract.ts'
+import type { LocalMaster } from './local-master.ts'
+import { NoticeFinder, type Notice, type NoticeRule } from './notices.ts'
+import type { Words } from './words.ts'
+
+interface OpenSessionOptions {
+  readonly connections: Connections
+  readonly local: LocalMaster
+  readonly words: Words
+  /** The page has to show another cluster, or the clusters. */
+  readonly onSwitch: () => void
+  readonly onNotice: (notice: Notice) => void
+  /** null: no cluster is open. */
+  readonly onHealth: (cluster: OpenCluster | null, health: ClusterHealth) => void
+}
+
+/** What a local master tells of. */
+const LOCAL_RULE: NoticeRule = { failed: true, nodes: false }
+
+/** Which cluster is open, and what its events mean for tray and notifications. */
+export class OpenSession {
+  readonly #options: OpenSessionOptions
+  #session: ClusterSession | null = null
+  #health: ClusterHealth = NO_HEALTH
+  /** Id of the cluster that the clusters screen shows first. */
+  selected: string | null = null
+  notice: 'unauthorized' | 'password-needed' | null = null
+  #path: string | null = null
+
+  constructor(options: OpenSessionOptions) {
+    this.#options = options
+  }
+
+  get cluster(): OpenCluster | null {
+    return this.#session?.cluster ?? null
+  }
+
+  /** Throws ConflictError when no cluster is open. */
+  get session(): ClusterSession {
+    if (this.#session === null) throw new ConflictError('No cluster is open.')
+    return this.#session
+  }
+
+  /** The route to begin with; told once. */
+  takePath(): string | null {
+    const path = this.#path
+    this.#path = null
+    return path
+  }
+
+  /** The cluster that was open last, without asking it first: the window must not wait for a far master. */
+  resume(): void {
+    const { connections, local } = this.#options
+    const { last } = connections
+    this.selected = last
+    if (last === null) return
+    if (last === 'local') {
+      void local.start().then(() => {
+        if (local.state.state === 'running' && this.#session === null) this.#begin('local', local.address, null)
+      })
+      return
+    }
+    const address = connections.address(last)
+    if (address.username !== '' && address.password === null) this.notice = 'password-needed'
+    else this.#begin(last, address, null)
+  }
+
+  /** Opens a cluster if it is a master that lets us in; what is wrong otherwise. */
+  async open(id: string, password: string | null, path = '/'): Promise<TestResult> {
+    const { connections, local } = this.#options
+    if (id === 'local') await local.start()
+    const result = id === 'local' ? await testConnection(local.address) : await connections.try(id, password)
+    if (result.kind === 'connected') {
+      this.#begin(id, id === 'local' ? local.address : connections.address(id), path)
+    } else {
+      this.selected = id
+    }
+    return result
+  }
+
+  /** Back to the clusters. */
+  close(reason: 'chosen' | 'unauthorized'): void {
+    this.selected = this.#session?.cluster.id ?? this.selected
+    this.notice = reason === 'unauthorized' ? 'unauthorized' : null
+    this.#options.connections.last = null
+    this.end()
+    this.#options.onSwitch()
+  }
+
+  /** Lets go of the cluster without a word. */
+  end(): void {
+    this.#session?.close()
+    this.#session = null
+    this.#health = NO_HEALTH
+    this.#options.onHealth(null, NO_HEALTH)
+  }
+
+  #begin(id: string, address: Address, path: string | null): void {
+    this.#session?.close()
+    const isLocal = id === 'local'
+    const name = isLocal ? 'local' : this.#options.connections.get(id).name
+    const cluster: OpenCluster = { id, name, base: `${address.url.replace(/\/+$/, '')}/`, isLocal }
+    const finder = new NoticeFinder(this.#options.words)
+    const client = clientOf(address)
+    const session = new ClusterSession(cluster, client, (events) => this.#take(session, finder, events))
+    this.#session = session
+    this.#options.connections.last = id
+    this.selected = id
+    this.notice = null
+    this.#path = path
+    this.#health = NO_HEALTH
+    this.#options.onHealth(cluster, NO_HEALTH)
+    this.#options.onSwitch()
+  }
+
+  #take(session: ClusterSession, finder: NoticeFinder, events: readonly FeedEvent[]): void {
+    if (this.#session !== session) return
+    const { id, isLocal } = session.cluster
+    const rule = isLocal ? LOCAL_RULE : this.#options.connections.get(id).notifications
+    for (const notice of finder.find(events, rule)) this.#options.onNotice(notice)
+    if (events.some(({ type }) => type === 'hello')) void this.#readHealth(session)
+    this.#setHealth(session, applyEvents(this.#health, events))
+  }
+
+  async #readHealth(session: ClusterSession): Promise<void> {
+    try {
+      const { nodes } = await session.nodes()
+      if (this.#session === session) this.#setHealth(session, healthOf(nodes))
+    } catch {
+      // The stream has broken again; its next hello asks anew.
+    }
+  }
+
+  #setHealth(session: ClusterSession, health: ClusterHealth): void {
+    this.#health = health
+    this.#options.onHealth(session.cluster, health)
+  }
+}
