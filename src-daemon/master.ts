@@ -84,7 +84,7 @@ export function createMaster(core: Core): Role {
   const dispatcher: Dispatcher = new Dispatcher({
     ...shared,
     runsJobs: cluster.masterRunsJobs,
-    scrapyd: new StockDispatch(target, (node) => stock.now(node)),
+    scrapyd: new StockDispatch({ target, look: (node) => stock.now(node), row: (key) => jobs.get(key) }),
     isPaused: () => pause.paused,
     passCancel: (node, key) => void membership.passCancel(node, key),
     hasLocalProject: (name) => projects.list().some((project) => project.name === name),
@@ -136,6 +136,7 @@ export function createMaster(core: Core): Role {
     target: (id) => (nodes.get(id) === null ? null : target(id)),
     expireMs: scrapyd.proxyExpireMs,
   })
+  nodes.onRemoved((node) => forwards.dropNode(node.id))
   const system = new Cluster({
     ...shared,
     version: VERSION,

@@ -20,8 +20,8 @@ const SETTLE_RETRY_MS = 1_000
 
 /** Sends jobs to stock Scrapyd servers, which know no dispatches. */
 export interface ScrapydDispatch {
-  /** Resolves to whether the server has the job now. Throws when that cannot be known. */
-  send(node: ClusterNode, row: JobRow): Promise<{ readonly taken: boolean; readonly reason: string | null }>
+  /** What the server said, in a dispatch's words. Throws when that cannot be known. */
+  send(node: ClusterNode, row: JobRow): Promise<DispatchReply>
   /** Whether the server knows the job (after no answer). Throws when it cannot be asked. */
   knows(node: ClusterNode, row: JobRow): Promise<boolean>
 }
@@ -183,8 +183,7 @@ export class Dispatcher {
   async #send(row: JobRow, node: ClusterNode): Promise<void> {
     try {
       if (node.row.kind === 'scrapyd') {
-        const { taken, reason } = await this.#parts.scrapyd.send(node, row)
-        if (!taken) await this.#takeBack(row, node, 'busy', reason ?? 'refused the job')
+        await this.#answered(row, node, await this.#parts.scrapyd.send(node, row))
         return
       }
       const reply = await this.#parts.clients

@@ -64,9 +64,9 @@ export class StockNodes {
     }
   }
 
-  /** Something was sent there: a look at its list will show it. */
-  now(node: ClusterNode): void {
-    void this.#followers.get(node.id)?.poll()
+  /** Looks at the server's jobs now. Resolves to whether it answered. */
+  async now(node: ClusterNode): Promise<boolean> {
+    return (await this.#followers.get(node.id)?.poll()) ?? false
   }
 
   /** Passes a stored cancel on. A job that still waits there is gone by it; a running one ends when its spider closes. */
@@ -87,7 +87,7 @@ export class StockNodes {
       (now) => now.state !== 'finished' && now.cancel_delivered === 0,
       () => ({ cancel_delivered: 1 }),
     )
-    this.now(node)
+    void this.now(node)
   }
 
   #portOf(node: ClusterNode): MirrorPort {
