@@ -8,7 +8,9 @@ import { matchReason } from '../domain/reason.ts'
 export function useReason(): (reason: string | null) => string {
   const { t, locale } = useI18n()
   return (reason) => {
-    if (reason === null || reason === '' || locale.value === 'en') return reason ?? ''
+    if (reason === null || reason === '') return ''
+    // English is what the daemon speaks; only a sentence that it began in the middle is taken from our words.
+    if (locale.value === 'en' && !/^[a-z]/.test(reason)) return reason
     const match = matchReason(reason)
     return match === null ? reason : t(`reason.${match.key}`, match.values)
   }

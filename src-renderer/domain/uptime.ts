@@ -6,6 +6,11 @@ const DAY = 86_400_000
 
 type Entry = NodeDetail['history'][number]
 
+/** The history of a node; one without entries (the master itself) has been as it is since it is known. */
+export function historyOf(node: Pick<NodeDetail, 'state' | 'since'>, history: readonly Entry[]): readonly Entry[] {
+  return history.length > 0 ? history : [{ at: node.since, state: node.state, reason: null }]
+}
+
 /**
  * One mark per day, oldest first: `down` when the node was offline at any moment of it, `unknown` before its first
  * entry. `history` is newest first.

@@ -1,5 +1,8 @@
+import { desktopEn } from './desktop-en.ts'
+
 /** The console's words in English; the other languages have the same keys (checked by the compiler and a test). */
 export const en = {
+  desktop: desktopEn,
   comma: ', ',
   fullStop: '.',
   /** Between two sentences. */
@@ -152,6 +155,7 @@ export const en = {
     halfHour: 'Half hour',
     lastFailures: 'Last failures',
     all: 'All {n}',
+    noEnded: 'No job has ended in the last 24 h.',
     noFailures: 'No job has failed.',
     notStarted: 'not started',
     exit: 'exit {code}',
@@ -267,6 +271,7 @@ export const en = {
     offlineSince: 'Offline since {time}.',
     offlineText: 'Out of reach since {time}. The master goes on asking.',
     waits: 'Waits for it: {what}.',
+    task: { addproject: 'add {project}', delproject: 'remove {project}', pause: 'pause', resume: 'resume' },
     unknownText: 'The master could not ask it yet.',
     pausedTitle: 'Takes no new jobs.',
     pausedNote: '“{note}”',
@@ -542,6 +547,32 @@ export const en = {
   },
   /** Sentences of the daemon that are shown in the page's language. */
   reason: {
+    noNode: 'Waits: no node takes jobs',
+    notInCluster: 'Waits: the node {node} is not in this cluster',
+    nowhere: 'Waits: no node has {project}',
+    noSpider: "Waits: no node's {project} has the spider {spider}",
+    notThere: 'Waits: {node} does not have {project}',
+    onlyOffline: 'Waits: {node}, the only node that has {project}, is offline',
+    allOffline: 'Waits: all {n} nodes that have {project} are offline',
+    thisPaused: 'Waits: this node is paused',
+    paused: 'Waits: {nodes} paused',
+    fullHere: 'Waits: no free slot ({used} of {total} in use)',
+    fullOn: 'Waits: no free slot on {node} ({used} of {total})',
+    fullAll: 'Waits: no free slot on the {n} nodes that have {project}',
+    queueOf: 'Waits in the queue of {node}',
+    cancelled: 'Cancelled before it was started',
+    projectRemoved: 'Cancelled: the project {project} was removed',
+    nodeGone: 'Its node is not in the cluster any more',
+    nodeRemoved: 'The node {node} was removed from the cluster',
+    givenUp: 'Given up while {node} was offline; run again elsewhere',
+    refused: 'Connection refused: is the daemon running, and does it listen on this address?',
+    unknownHost: 'Its host name is not known',
+    noRoute: 'No route to its host',
+    noConnection: 'No connection within {seconds} s',
+    noAnswer: 'No answer within {seconds} s',
+    cut: 'It closed the connection without an answer',
+    asksPassword: 'It asks for a user name and a password',
+    wrongPassword: 'Its user name or password is wrong',
     cancelledBefore: 'Cancelled by {who} before it was started',
     cancelledAfter: 'Cancelled by {who} after {seconds} s',
     cancelledKilled: 'Cancelled by {who} after {seconds} s; it did not close in time and was killed',

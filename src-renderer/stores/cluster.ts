@@ -29,8 +29,9 @@ export const useClusterStore = defineStore('cluster', () => {
       const capacity = node.max_proc ?? 0
       const free = Math.max(0, capacity - node.running)
       const status = nodeStatus(node)
-      sum.used += node.running
-      sum.total += status === 'online' || status === 'paused' ? capacity : 0
+      const isReachable = status === 'online' || status === 'paused'
+      sum.used += isReachable ? node.running : 0
+      sum.total += isReachable ? capacity : 0
       if (status === 'online') sum.free += free
       else if (status === 'paused') sum.paused += free
       else sum.outOfReach += capacity

@@ -277,7 +277,13 @@ describe('useReason', () => {
     expect(result('Ended by SIGKILL, not sent by us (out of memory?)')).toBe(
       'Ended by SIGKILL, not sent by us (out of memory?)',
     )
+    expect(result('connection refused')).toBe(
+      'Connection refused: is the daemon running, and does it listen on this address?',
+    )
     await showLanguage('zh-CN')
+    expect(result('Waits: no free slot on the 3 nodes that have newspapers')).toBe(
+      '等待中：部署了 newspapers 的 3 个节点都没有空闲槽位',
+    )
     expect(result('Ended by SIGKILL, not sent by us (out of memory?)')).toBe(
       '被 SIGKILL 终止，并非本系统发出（可能内存不足）',
     )
