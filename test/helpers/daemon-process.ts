@@ -51,8 +51,8 @@ export class ProgramRun {
   stderr = ''
   isOver = false
 
-  constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(SCRAPYD_SERVICE, [...args], {
+  constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}, program = SCRAPYD_SERVICE) {
+    this.child = spawn(program, [...args], {
       cwd,
       env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -70,6 +70,17 @@ export class ProgramRun {
 
   get pid(): number {
     return this.child.pid ?? -1
+  }
+
+  /** The URL that it listens on, once it does. Rejects with what it said when it ends instead. */
+  async listening(): Promise<string> {
+    const url = await until(
+      'the daemon listens',
+      () => /^Listening on (\S+)\n/m.exec(this.stdout)?.[1] ?? (this.isOver ? 'ended' : null),
+      { limitMs: 60_000, everyMs: 5 },
+    )
+    if (url === 'ended') throw new Error(`the daemon did not start:\n${this.stderr}`)
+    return url
   }
 }
 
@@ -181,18 +192,7 @@ export class DaemonProcess {
   async startAgain(): Promise<this> {
     if (this.isRunning) throw new Error('it still runs')
     const run = this.launch()
-    this.#url = await until(
-      'the daemon listens',
-      () => {
-        const line = /^Listening on (\S+)\n/m.exec(run.stdout)
-        if (line === null && run.isOver) return { failed: true as const }
-        return line === null ? null : { failed: false as const, url: line[1] ?? '' }
-      },
-      { limitMs: 60_000, everyMs: 5 },
-    ).then((found) => {
-      if (found.failed) throw new Error(`the daemon did not start:\n${run.stderr}`)
-      return found.url
-    })
+    this.#url = await run.listening()
     const { username = null, password = null } = this.#options.scrapyd ?? {}
     this.#client = new ApiClient({
       baseUrl: this.#url,
