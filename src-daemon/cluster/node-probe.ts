@@ -33,7 +33,7 @@ export async function probeNode(target: NodeTarget, options: ProbeOptions): Prom
     if (error instanceof ScrapydRefusal) return nothing(`it answers, but refuses: ${error.words}`, true)
     if (!(error instanceof NodeCallError)) throw error
     const hint = HINTS[error.kind as keyof typeof HINTS] ?? ''
-    return nothing(`${error.words}${hint}`, error.mayHaveArrived || ANSWERS.has(error.kind))
+    return nothing(`${error.words}${hint}`, ANSWERS.has(error.kind))
   }
 }
 
@@ -43,8 +43,15 @@ const HINTS = {
   'not-scrapyd': ': this is not a Scrapyd',
 } as const
 
-/** Failures that are an answer. */
-const ANSWERS: ReadonlySet<FailureKind> = new Set(['wrong-password', 'not-scrapyd', 'too-large', 'status'])
+/** Failures that are an answer; a node that is silent or hangs up is away, not something else. */
+const ANSWERS: ReadonlySet<FailureKind> = new Set([
+  'certificate',
+  'not-tls',
+  'wrong-password',
+  'not-scrapyd',
+  'too-large',
+  'status',
+])
 
 /** null: it is none of ours. */
 async function asDaemon(target: NodeTarget, { timeoutMs, instance }: ProbeOptions): Promise<ProbeResult | null> {

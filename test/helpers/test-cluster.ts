@@ -37,7 +37,8 @@ export class TestCluster {
   static async open(options: TestClusterOptions = {}): Promise<TestCluster> {
     const cluster = await TestCluster.prepare(options)
     try {
-      await Promise.all([...cluster.slaves, cluster.master].map((daemon) => daemon.startAgain()))
+      await Promise.all(cluster.slaves.map((slave) => slave.startAgain()))
+      await cluster.master.startAgain()
       if (options.hosts === undefined) await cluster.online()
     } catch (error) {
       await cluster.close()

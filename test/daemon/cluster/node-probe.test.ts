@@ -120,7 +120,7 @@ describe('probeNode', () => {
     const { url } = await serve(() => {})
     expect(await probeNode(targetAt(url), { ...options, timeoutMs: 100 })).toEqual({
       kind: 'unknown',
-      answered: true,
+      answered: false,
       problem: 'no answer within 0.1 s',
     })
   })
