@@ -1,5 +1,10 @@
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
-import { ENDPOINTS, type Endpoint, type EndpointCall, type EndpointReply } from '../src-daemon/api/contract/endpoints.ts'
+import {
+  ENDPOINTS,
+  type Endpoint,
+  type EndpointCall,
+  type EndpointReply,
+} from '../src-daemon/api/contract/endpoints.ts'
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 import { InvalidParameterError } from '../src-daemon/errors.ts'
 import type { OpenCluster, PageEndpoint } from './ipc-contract.ts'

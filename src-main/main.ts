@@ -56,7 +56,10 @@ function start(): void {
   })
   const local = new LocalMaster({
     dataDir: join(data, 'local'),
-    program: join(app.isPackaged ? join(process.resourcesPath, 'daemon') : join(root, 'src-daemon'), 'bin/scrapyd-service.mjs'),
+    program: join(
+      app.isPackaged ? join(process.resourcesPath, 'daemon') : join(root, 'src-daemon'),
+      'bin/scrapyd-service.mjs',
+    ),
     nodeName: hostname().replace(/\..*$/, '') || 'local',
     env: process.env,
     settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),

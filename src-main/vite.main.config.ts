@@ -13,6 +13,9 @@ export default defineConfig({
     outDir: `${folder}/../dist/main`,
     emptyOutDir: false,
     minify: false,
-    rolldownOptions: { external: ['electron'], output: { format: 'es', entryFileNames: 'main.js', codeSplitting: false } },
+    rolldownOptions: {
+      external: ['electron'],
+      output: { format: 'es', entryFileNames: 'main.js', codeSplitting: false },
+    },
   },
 })

@@ -9,10 +9,11 @@ import { usePreferencesStore } from './stores/preferences.ts'
 import { showTheme } from './styles/theme.ts'
 import type { Transport } from './transport/transport.ts'
 
-/** Starts the console on a transport: the browser's, or the desktop's. */
-export function startConsole(transport: Transport, container: string): App {
+/** Starts the console on a transport: the browser's, or the desktop's. `provide` gives the app more to work with. */
+export function startConsole(transport: Transport, container: string, provide: (app: App) => void = () => {}): App {
   const app = createApp(AppShell)
   provideTransport(app, transport)
+  provide(app)
   app.use(createPinia())
   const preferences = usePreferencesStore()
   watch(() => preferences.isDark, showTheme, { immediate: true })

@@ -1,5 +1,5 @@
 import type { EndpointCall, EndpointReply } from '../../src-daemon/api/contract/endpoints.ts'
-import { CallError, isAbort } from './call-error.ts'
+import { CallError, CONSOLE_HEADER, isAbort } from './call-error.ts'
 import { buildPath, ROUTES, type BytesEndpoint, type ConsoleEndpoint } from './routes.ts'
 import { StreamHub, type HubSubscriber } from './stream-hub.ts'
 import type {
@@ -103,9 +103,10 @@ export class BrowserTransport implements Transport {
 
   async #fetch(name: ConsoleEndpoint | BytesEndpoint, input: AnyCall, options: CallOptions): Promise<Response> {
     const [method, path] = ROUTES[name]
-    const init: RequestInit = { method, credentials: 'same-origin', signal: options.signal ?? null }
+    const headers: Record<string, string> = { ...CONSOLE_HEADER }
+    const init: RequestInit = { method, headers, credentials: 'same-origin', signal: options.signal ?? null }
     if (method !== 'GET' && method !== 'DELETE') {
-      init.headers = { 'content-type': 'application/json' }
+      headers['content-type'] = 'application/json'
       init.body = JSON.stringify(input.body ?? {})
     }
     const response = await this.#send(this.base + buildPath(path, input.params ?? {}, input.query ?? {}), init)

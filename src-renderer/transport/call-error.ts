@@ -54,6 +54,11 @@ async function readProblem(response: Response): Promise<Partial<Problem> | null>
   }
 }
 
+/**
+ * Sent with every request: without it a browser answers 401 with a password window of its own, over the console's login.
+ */
+export const CONSOLE_HEADER = { 'x-requested-with': 'console' } as const
+
 /** Whether an error is only the end of a call that nobody waits for any more. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'AbortError'
