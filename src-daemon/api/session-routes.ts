@@ -39,13 +39,17 @@ export class SessionRoutes {
     this.#limits = limits
   }
 
-  /** 401: the login page for a browser that asks for a page, the Basic challenge for everything else. */
+  /**
+   * 401: the login page for a browser that asks for a page, the Basic challenge for everything else. Not for the console's
+   * own requests: the browser would put its password window over the console's login.
+   */
   refuse(request: IncomingMessage, response: ServerResponse, visit: Visit): void {
     if (isPageRequest(request)) {
       this.#sendLogin(request, response, visit, request.url ?? '/', false)
       return
     }
-    const headers = { 'WWW-Authenticate': 'Basic realm="Scrapyd", charset="UTF-8"', 'Content-Type': TEXT_TYPE }
+    const challenge = { 'WWW-Authenticate': 'Basic realm="Scrapyd", charset="UTF-8"' }
+    const headers = { ...(isConsole(request) ? {} : challenge), 'Content-Type': TEXT_TYPE }
     sendAnswer(request, response, this.#limits, 401, headers, 'Unauthorized')
   }
 
@@ -105,6 +109,10 @@ export class SessionRoutes {
 /** A browser that opens an address, not a script or a program. */
 function isPageRequest({ method, headers }: IncomingMessage): boolean {
   return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true
+}
+
+function isConsole({ headers }: IncomingMessage): boolean {
+  return headers['x-requested-with'] === 'console'
 }
 
 /** Only a place on this daemon: `//host` and `/\host` would be another one. */

@@ -1,5 +1,5 @@
 import type { FeedEvent, NumberedEvent } from '../../src-daemon/api/contract/events.ts'
-import { CallError, CONSOLE_HEADER } from './call-error.ts'
+import { CallError } from './call-error.ts'
 import { HttpStreamSource, type StreamSource } from './stream-source.ts'
 import type { LogPiece, StreamStatus, TailRequest } from './transport.ts'
 

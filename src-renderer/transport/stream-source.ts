@@ -1,5 +1,5 @@
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
-import { CallError } from './call-error.ts'
+import { CallError, CONSOLE_HEADER } from './call-error.ts'
 import { SseParser, type SseMessage } from './sse.ts'
 import type { TailRequest } from './transport.ts'
 
@@ -29,7 +29,7 @@ export class HttpStreamSource implements StreamSource {
 
   async *events(cursor: string | null, signal: AbortSignal): AsyncGenerator<readonly FeedEvent[]> {
     const response = await fetch(`${this.#base}api/events?${cursor === null ? 'from=live' : `cursor=${cursor}`}`, {
-      headers: { accept: 'text/event-stream' },
+      headers: { ...CONSOLE_HEADER, accept: 'text/event-stream' },
       cache: 'no-store',
       signal,
     })
@@ -55,14 +55,14 @@ export class HttpStreamSource implements StreamSource {
   async addTail(stream: string, tail: string, { key, offset }: TailRequest): Promise<void> {
     const response = await fetch(this.#tailUrl(stream, tail), {
       method: 'PUT',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...CONSOLE_HEADER, 'content-type': 'application/json' },
       body: JSON.stringify({ key, offset }),
     })
     if (!response.ok) throw await CallError.fromResponse(response)
   }
 
   dropTail(stream: string, tail: string): void {
-    fetch(this.#tailUrl(stream, tail), { method: 'DELETE' }).catch(() => {})
+    fetch(this.#tailUrl(stream, tail), { method: 'DELETE', headers: CONSOLE_HEADER }).catch(() => {})
   }
 
   #tailUrl(stream: string, tail: string): string {

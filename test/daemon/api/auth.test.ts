@@ -44,6 +44,13 @@ describe('HTTP Basic', () => {
     expect(server.scrapyd.calls).toEqual([])
   })
 
+  it('does not challenge the console, which has a login of its own', async () => {
+    await start()
+    const answer = await server.get('/api/node', { headers: { 'X-Requested-With': 'console' } })
+    expect(answer.status).toBe(401)
+    expect(answer.headers.get('www-authenticate')).toBeNull()
+  })
+
   it('lets in who knows name and password, and lets everybody ask for health', async () => {
     await start()
     expect((await server.get('/daemonstatus.json', { headers: basic(USER, PASSWORD) })).status).toBe(200)
