@@ -6,6 +6,8 @@ import { LocalNode } from './node/local-node.ts'
 import { probePython } from './runner/interpreter.ts'
 import { VERSION } from './version.ts'
 
+const PROBE_AFTER_MS = 1_000
+
 /** This machine as a node over the core, with the reach it is given (its own, or a whole cluster's). */
 export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
   const { config, database, launcher, pause, owner, projects } = core
@@ -19,13 +21,6 @@ export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
   })
   const inbox = new DispatchInbox({ ...core, desk, reach, isPaused: () => pause.paused })
   const python = { python: null as string | null, scrapy: null as string | null }
-  probePython(scrapyd.python).then(
-    ({ pythonVersion, scrapyVersion }) => {
-      python.python = pythonVersion
-      python.scrapy = scrapyVersion
-    },
-    (error: unknown) => core.log.warn('the default interpreter cannot run spiders', error),
-  )
   const node = new LocalNode({
     ...core,
     desk,
@@ -49,7 +44,20 @@ export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
       python: () => python,
     },
   })
-  return { node, desk, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
+  /** Asks the default interpreter for its versions: a Python process, so not before the daemon answers. */
+  const probe = () => {
+    const timer = setTimeout(() => {
+      probePython(scrapyd.python).then(
+        ({ pythonVersion, scrapyVersion }) => {
+          python.python = pythonVersion
+          python.scrapy = scrapyVersion
+        },
+        (error: unknown) => core.log.warn('the default interpreter cannot run spiders', error),
+      )
+    }, PROBE_AFTER_MS)
+    timer.unref()
+  }
+  return { node, desk, probe, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
 }
 
 /** What this node has to do now, as a `load` event says it. */

@@ -130,7 +130,7 @@ export function createMaster(core: Core): Role {
       return dispatcher.whyPending(project, spider, pinned_node)
     },
   })
-  const { node: local, desk, jobsPage } = createLocalNode(core, reach, () => dispatcher.wake())
+  const { node: local, desk, probe, jobsPage } = createLocalNode(core, reach, () => dispatcher.wake())
   const forwards = new Forwards({
     proxy: new ForwardProxy(),
     target: (id) => (nodes.get(id) === null ? null : target(id)),
@@ -207,6 +207,7 @@ export function createMaster(core: Core): Role {
     },
     async start() {
       await launcher.adopt()
+      probe()
       await nodes.load(cluster.slaveHosts)
       await membership.start()
       core.onSpiders((name) => {

@@ -31,7 +31,7 @@ export function createSlave(core: Core): Role {
     (row) => launcher.cancel(row.key),
     () => ({ paused: pause.paused, used: launcher.used, maxProc: launcher.maxProc }),
   )
-  const { node, jobsPage } = createLocalNode(core, reach, () => poller.wake())
+  const { node, probe, jobsPage } = createLocalNode(core, reach, () => poller.wake())
   const feed = new LiveFeed({
     ...core,
     feed: core.database.feed,
@@ -52,6 +52,7 @@ export function createSlave(core: Core): Role {
     },
     async start() {
       await launcher.adopt()
+      probe()
       core.onSpiders((name) => {
         node.announceProject(name).catch((error: unknown) => log.warn(`project ${name} could not be announced`, error))
       })

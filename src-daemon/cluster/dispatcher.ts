@@ -175,6 +175,7 @@ export class Dispatcher {
     this.#busy.add(row.key)
     void this.#send(row, node).finally(() => {
       this.#busy.delete(row.key)
+      this.settle()
       this.wake()
     })
     return true
@@ -301,17 +302,15 @@ export class Dispatcher {
    * are followed: a database that is new or an older copy would not know what it was given, and must not be believed.
    */
   settle(): void {
-    for (const node of this.#parts.nodes.list()) {
-      if (!node.isOnline || !node.inStep || node.problem !== null) continue
-      for (const row of this.#parts.jobs.unfinishedOf(node.id)) {
-        if (row.state !== 'assigned' || this.#busy.has(row.key)) continue
-        this.#busy.add(row.key)
-        void this.#settleOne(row, node).then((isSettled) => {
-          if (isSettled) this.#busy.delete(row.key)
-          else setTimeout(() => this.#busy.delete(row.key), SETTLE_RETRY_MS).unref()
-          this.wake()
-        })
-      }
+    for (const row of this.#parts.jobs.assigned()) {
+      const node = row.node_id === null ? null : this.#parts.nodes.get(row.node_id)
+      if (node === null || !node.isOnline || !node.inStep || node.problem !== null || this.#busy.has(row.key)) continue
+      this.#busy.add(row.key)
+      void this.#settleOne(row, node).then((isSettled) => {
+        if (isSettled) this.#busy.delete(row.key)
+        else setTimeout(() => this.#busy.delete(row.key), SETTLE_RETRY_MS).unref()
+        this.wake()
+      })
     }
   }
 

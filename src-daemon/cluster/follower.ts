@@ -10,7 +10,8 @@ import type { Mirror } from './mirror.ts'
 import type { NodeClient } from './node-client.ts'
 
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000] as const
-const ACK_EVERY_MS = 1_000
+/** What the slave may forget is not urgent; a request a second to each of many nodes would be. */
+const ACK_EVERY_MS = 5_000
 /** Events that share a transaction: a long replay must not block the event loop. */
 const BATCH = 500
 
@@ -268,7 +269,7 @@ export class Follower {
     return mirror.lose(unknown, reason, Date.now())
   }
 
-  /** Tells the slave, at most once a second, what it may forget. */
+  /** Tells the slave, now and then, what it may forget. */
   #acknowledgeSoon(): void {
     if (this.#abort.signal.aborted) return
     this.#ackTimer ??= setTimeout(() => {

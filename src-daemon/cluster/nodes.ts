@@ -28,6 +28,8 @@ export class Nodes {
   readonly #removed = new Set<(node: ClusterNode) => void>()
   readonly #changed = new Set<(node: ClusterNode) => void>()
 
+  #counted: ReadonlyMap<string, Load> | null = null
+
   constructor(parts: NodesParts) {
     this.#parts = parts
   }
@@ -193,13 +195,17 @@ export class Nodes {
     return this.#loads().get(node.id) ?? NO_LOAD
   }
 
+  /** Asked for many nodes in one turn: counted once for all of them. */
   #loads(): ReadonlyMap<string, Load> {
+    if (this.#counted !== null) return this.#counted
+    setImmediate(() => (this.#counted = null))
     const loads = new Map<string, Load>()
     for (const { node_id, state, count } of this.#parts.store.loads()) {
       const { pending, running } = loads.get(node_id) ?? NO_LOAD
       const isRunning = state === 'running'
       loads.set(node_id, { pending: pending + (isRunning ? 0 : count), running: running + (isRunning ? count : 0) })
     }
+    this.#counted = loads
     return loads
   }
 

@@ -3,15 +3,17 @@ import type { LiveEvents } from './live-events.ts'
 
 type Load = Omit<Extract<EphemeralEvent, { type: 'load' }>, 'type' | 'node'>
 
-/** At most one `load` event per node and this time. */
+/** Changes of this time are told together. */
 const EVERY_MS = 1_000
 
 /** Tells the load of nodes as it changes: at once when it was quiet, else a second after the last time. */
 export class LoadTeller {
   readonly #live: LiveEvents
   readonly #read: (nodeId: string) => Load | null
-  readonly #told = new Map<string, { readonly text: string; readonly at: number }>()
-  readonly #timers = new Map<string, NodeJS.Timeout>()
+  readonly #told = new Map<string, string>()
+  readonly #changed = new Set<string>()
+  #toldAt = 0
+  #timer: NodeJS.Timeout | null = null
 
   /** `read` gives the load of a node now; null = there is no such node (any more). */
   constructor(live: LiveEvents, read: (nodeId: string) => Load | null) {
@@ -21,27 +23,30 @@ export class LoadTeller {
 
   /** The load of that node may be another now. */
   changed(nodeId: string): void {
-    if (this.#timers.has(nodeId)) return
-    const wait = Math.max(0, (this.#told.get(nodeId)?.at ?? 0) + EVERY_MS - performance.now())
-    const timer = setTimeout(() => this.#tell(nodeId), wait).unref()
-    this.#timers.set(nodeId, timer)
+    this.#changed.add(nodeId)
+    if (this.#timer !== null) return
+    const wait = Math.max(0, this.#toldAt + EVERY_MS - performance.now())
+    this.#timer = setTimeout(() => this.#tell(), wait).unref()
   }
 
   stop(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  #tell(nodeId: string): void {
-    this.#timers.delete(nodeId)
-    const load = this.#read(nodeId)
-    if (load === null) {
-      this.#told.delete(nodeId)
-      return
+  #tell(): void {
+    this.#timer = null
+    this.#toldAt = performance.now()
+    for (const nodeId of this.#changed) {
+      const load = this.#read(nodeId)
+      if (load === null) {
+        this.#told.delete(nodeId)
+        continue
+      }
+      const text = JSON.stringify(load)
+      if (this.#told.get(nodeId) === text) continue
+      this.#told.set(nodeId, text)
+      this.#live.tell({ type: 'load', node: nodeId, ...load })
     }
-    const text = JSON.stringify(load)
-    if (this.#told.get(nodeId)?.text === text) return
-    this.#told.set(nodeId, { text, at: performance.now() })
-    this.#live.tell({ type: 'load', node: nodeId, ...load })
+    this.#changed.clear()
   }
 }

@@ -1,6 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { JobOutcome, JobState } from '../api/contract/values.ts'
 import { JOB_JSON } from './job-sql.ts'
+import { Statements } from './statements.ts'
 
 /** The id of this daemon's own node in `jobs.node_id`. */
 export const LOCAL_NODE = 'local'
@@ -91,9 +92,7 @@ export type FileUrl = (
 
 /** The `jobs` table: single rows and changes. Every method is synchronous; changes belong inside `Writer.write`. */
 export class JobStore {
-  readonly #db: Database
-  readonly #updates = new Map<string, Statement>()
-  readonly #inserts = new Map<string, Statement>()
+  readonly #sql: Statements
   readonly #byKey: Statement
   readonly #event: Statement
   readonly #unfinishedById: Statement
@@ -103,7 +102,7 @@ export class JobStore {
   readonly #counts: Statement
 
   constructor(db: Database) {
-    this.#db = db
+    this.#sql = new Statements(db)
     this.#byKey = db.prepare('SELECT * FROM jobs WHERE key = ?')
     this.#event = db.prepare(
       `INSERT INTO events (at, type, body) SELECT ?, 'job', json_object('job', json(${JOB_JSON})) FROM jobs WHERE key = ?`,
@@ -130,26 +129,13 @@ export class JobStore {
 
   insert(row: NewJobRow): void {
     const columns = Object.keys(row)
-    const id = columns.join()
-    let statement = this.#inserts.get(id)
-    if (statement === undefined) {
-      statement = this.#db.prepare(
-        `INSERT INTO jobs (${columns.join(', ')}) VALUES (${columns.map((c) => `:${c}`).join(', ')})`,
-      )
-      this.#inserts.set(id, statement)
-    }
-    statement.run(row)
+    const values = columns.map((column) => `:${column}`)
+    this.#sql.of(`INSERT INTO jobs (${columns.join(', ')}) VALUES (${values.join(', ')})`).run(row)
   }
 
   update(key: string, patch: JobPatch): void {
-    const columns = Object.keys(patch)
-    const id = columns.join()
-    let statement = this.#updates.get(id)
-    if (statement === undefined) {
-      statement = this.#db.prepare(`UPDATE jobs SET ${columns.map((c) => `${c} = :${c}`).join(', ')} WHERE key = :key`)
-      this.#updates.set(id, statement)
-    }
-    statement.run({ ...patch, key })
+    const set = Object.keys(patch).map((column) => `${column} = :${column}`)
+    this.#sql.of(`UPDATE jobs SET ${set.join(', ')} WHERE key = :key`).run({ ...patch, key })
   }
 
   /** Appends the numbered event that carries the row as it is now. */
@@ -173,8 +159,8 @@ export class JobStore {
 
   /** The runs of a spider under one id, those that have not ended and then the newest first. */
   runsOf(project: string, spider: string, id: string): readonly JobRow[] {
-    return this.#db
-      .prepare(
+    return this.#sql
+      .of(
         `SELECT * FROM jobs WHERE id = ? AND project = ? AND spider = ? ORDER BY (state <> 'finished') DESC, n DESC LIMIT 100`,
       )
       .all(id, project, spider) as JobRow[]
@@ -182,8 +168,8 @@ export class JobStore {
 
   /** Jobs of a node that have not ended, oldest first. */
   unfinishedOf(nodeId: string): readonly JobRow[] {
-    return this.#db
-      .prepare(
+    return this.#sql
+      .of(
         `SELECT * FROM jobs INDEXED BY jobs_held
          WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id = ? ORDER BY n`,
       )
@@ -192,22 +178,29 @@ export class JobStore {
 
   /** The runs under one id on a node, newest first. */
   runsOnNode(nodeId: string, id: string): readonly JobRow[] {
-    return this.#db
-      .prepare('SELECT * FROM jobs WHERE id = ? AND node_id = ? ORDER BY n DESC LIMIT 100')
+    return this.#sql
+      .of('SELECT * FROM jobs WHERE id = ? AND node_id = ? ORDER BY n DESC LIMIT 100')
       .all(id, nodeId) as JobRow[]
+  }
+
+  /** Jobs that were given to a node whose answer is not known. */
+  assigned(): readonly JobRow[] {
+    return this.#sql
+      .of(`SELECT * FROM jobs WHERE state <> 'finished' AND state = 'assigned' ORDER BY n`)
+      .all() as JobRow[]
   }
 
   /** Jobs of a node that have not ended, those that wait there included. */
   unfinishedOn(nodeId: string): readonly JobRow[] {
-    return this.#db
-      .prepare(`SELECT * FROM jobs INDEXED BY jobs_held WHERE state <> 'finished' AND node_id = ? ORDER BY n`)
+    return this.#sql
+      .of(`SELECT * FROM jobs INDEXED BY jobs_held WHERE state <> 'finished' AND node_id = ? ORDER BY n`)
       .all(nodeId) as JobRow[]
   }
 
   /** Jobs of a node that were given up since then (ms), newest first. */
   lostOf(nodeId: string, since: number): readonly JobRow[] {
-    return this.#db
-      .prepare(
+    return this.#sql
+      .of(
         `SELECT * FROM jobs WHERE state = 'finished' AND outcome = 'lost' AND ended_at >= ? AND node_id = ?
          ORDER BY ended_at DESC, n DESC LIMIT 200`,
       )
@@ -236,8 +229,8 @@ export class JobStore {
 
   /** Waiting and running jobs by project. */
   projectLoads(): ReadonlyMap<string, { readonly pending: number; readonly running: number }> {
-    const rows = this.#db
-      .prepare(
+    const rows = this.#sql
+      .of(
         `SELECT project, sum(state <> 'running') AS pending, sum(state = 'running') AS running
          FROM jobs WHERE state <> 'finished' GROUP BY project`,
       )
@@ -247,8 +240,8 @@ export class JobStore {
 
   /** How many slots of the whole cluster each project uses, those that are being filled included. */
   slotsByProject(): ReadonlyMap<string, number> {
-    const rows = this.#db
-      .prepare(
+    const rows = this.#sql
+      .of(
         `SELECT project, count(*) AS count FROM jobs INDEXED BY jobs_held
          WHERE state <> 'finished' AND state IN ('assigned', 'starting', 'running') AND node_id IS NOT NULL GROUP BY project`,
       )
@@ -258,8 +251,8 @@ export class JobStore {
 
   /** The job that waits for the longest time. */
   oldestPending(): JobRow | null {
-    const row = this.#db
-      .prepare(`SELECT * FROM jobs WHERE state <> 'finished' AND state = 'pending' ORDER BY created_at LIMIT 1`)
+    const row = this.#sql
+      .of(`SELECT * FROM jobs WHERE state <> 'finished' AND state = 'pending' ORDER BY created_at LIMIT 1`)
       .get()
     return (row as JobRow | undefined) ?? null
   }

@@ -1,4 +1,5 @@
-import type { Database, Statement } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
+import { Statements } from './statements.ts'
 
 /** A node as the master keeps it (times in milliseconds). */
 export interface NodeRow {
@@ -50,59 +51,52 @@ export interface NodeTask {
 
 /** The tables of nodes, their ups and downs, and what waits for them. Changes belong inside `Writer.write`. */
 export class NodeStore {
-  readonly #db: Database
-  readonly #updates = new Map<string, Statement>()
+  readonly #sql: Statements
 
   constructor(db: Database) {
-    this.#db = db
+    this.#sql = new Statements(db)
   }
 
   /** All rows, also those of removed configured nodes. */
   all(): readonly NodeRow[] {
-    return this.#db.prepare('SELECT * FROM nodes ORDER BY name, id').all() as NodeRow[]
+    return this.#sql.of('SELECT * FROM nodes ORDER BY name, id').all() as NodeRow[]
   }
 
   get(id: string): NodeRow | null {
-    return (this.#db.prepare('SELECT * FROM nodes WHERE id = ?').get(id) as NodeRow | undefined) ?? null
+    return (this.#sql.of('SELECT * FROM nodes WHERE id = ?').get(id) as NodeRow | undefined) ?? null
   }
 
   insert(row: Pick<NodeRow, 'id' | 'url' | 'name' | 'source' | 'since'> & NodePatch): void {
     const columns = Object.keys(row)
-    this.#db
-      .prepare(`INSERT INTO nodes (${columns.join(', ')}) VALUES (${columns.map((c) => `:${c}`).join(', ')})`)
+    this.#sql
+      .of(`INSERT INTO nodes (${columns.join(', ')}) VALUES (${columns.map((c) => `:${c}`).join(', ')})`)
       .run(row)
   }
 
   update(id: string, patch: NodePatch): void {
-    const columns = Object.keys(patch)
-    const shape = columns.join()
-    let statement = this.#updates.get(shape)
-    if (statement === undefined) {
-      statement = this.#db.prepare(`UPDATE nodes SET ${columns.map((c) => `${c} = :${c}`).join(', ')} WHERE id = :id`)
-      this.#updates.set(shape, statement)
-    }
-    statement.run({ ...patch, id })
+    const set = Object.keys(patch).map((column) => `${column} = :${column}`)
+    this.#sql.of(`UPDATE nodes SET ${set.join(', ')} WHERE id = :id`).run({ ...patch, id })
   }
 
   delete(id: string): void {
-    this.#db.prepare('DELETE FROM nodes WHERE id = ?').run(id)
+    this.#sql.of('DELETE FROM nodes WHERE id = ?').run(id)
     this.clear(id)
   }
 
   /** Forgets what belongs to the node beside its row. */
   clear(id: string): void {
-    this.#db.prepare('DELETE FROM node_tasks WHERE node_id = ?').run(id)
-    this.#db.prepare('DELETE FROM node_history WHERE node_id = ?').run(id)
+    this.#sql.of('DELETE FROM node_tasks WHERE node_id = ?').run(id)
+    this.#sql.of('DELETE FROM node_history WHERE node_id = ?').run(id)
   }
 
   addHistory(id: string, row: NodeHistoryRow): void {
-    this.#db
-      .prepare('INSERT INTO node_history (node_id, at, state, reason) VALUES (?, ?, ?, ?)')
+    this.#sql
+      .of('INSERT INTO node_history (node_id, at, state, reason) VALUES (?, ?, ?, ?)')
       .run(id, row.at, row.state, row.reason)
-    this.#db.prepare('DELETE FROM node_history WHERE node_id = ? AND at < ?').run(id, row.at - HISTORY_MS)
+    this.#sql.of('DELETE FROM node_history WHERE node_id = ? AND at < ?').run(id, row.at - HISTORY_MS)
     // A node that flaps must not fill the disk.
-    this.#db
-      .prepare(
+    this.#sql
+      .of(
         `DELETE FROM node_history WHERE node_id = :id AND n <= coalesce(
            (SELECT n FROM node_history WHERE node_id = :id ORDER BY n DESC LIMIT 1 OFFSET 2000), 0)`,
       )
@@ -111,30 +105,28 @@ export class NodeStore {
 
   /** Ups and downs, newest first. */
   history(id: string): readonly NodeHistoryRow[] {
-    return this.#db
-      .prepare('SELECT at, state, reason FROM node_history WHERE node_id = ? ORDER BY n DESC LIMIT 2000')
+    return this.#sql
+      .of('SELECT at, state, reason FROM node_history WHERE node_id = ? ORDER BY n DESC LIMIT 2000')
       .all(id) as NodeHistoryRow[]
   }
 
   addTask(id: string, kind: NodeTask['kind'], body: string, at: number): void {
-    this.#db.prepare('INSERT INTO node_tasks (node_id, kind, body, at) VALUES (?, ?, ?, ?)').run(id, kind, body, at)
+    this.#sql.of('INSERT INTO node_tasks (node_id, kind, body, at) VALUES (?, ?, ?, ?)').run(id, kind, body, at)
   }
 
   /** What waits for the node, oldest first. */
   tasks(id: string): readonly NodeTask[] {
-    return this.#db
-      .prepare('SELECT n, kind, body, at FROM node_tasks WHERE node_id = ? ORDER BY n')
-      .all(id) as NodeTask[]
+    return this.#sql.of('SELECT n, kind, body, at FROM node_tasks WHERE node_id = ? ORDER BY n').all(id) as NodeTask[]
   }
 
   deleteTask(n: number): void {
-    this.#db.prepare('DELETE FROM node_tasks WHERE n = ?').run(n)
+    this.#sql.of('DELETE FROM node_tasks WHERE n = ?').run(n)
   }
 
   /** Unfinished jobs by node and state (not the master's own queue). */
   loads(): readonly { readonly node_id: string; readonly state: string; readonly count: number }[] {
-    return this.#db
-      .prepare(
+    return this.#sql
+      .of(
         `SELECT node_id, state, count(*) AS count FROM jobs INDEXED BY jobs_held
          WHERE state <> 'finished' AND node_id IS NOT NULL GROUP BY node_id, state`,
       )
