@@ -106,11 +106,8 @@ export class SpiderRunner implements Runner {
   }
 
   async #start(spec: RunSpec, folder: RunFolder): Promise<Launch> {
-    if (spec.warm === 'off') {
-      this.#prepare(spec, folder, null)
-      return this.#startCold(spec, folder)
-    }
     this.#prepare(spec, folder, null)
+    if (spec.warm === 'off') return this.#startCold(spec, folder)
     const launch = await this.#warmPool.start(spec, folder)
     if (launch.became !== 'refused') return launch
     this.#sayOnce(`${spec.project} is started cold: ${launch.reason}`)

@@ -72,7 +72,7 @@ export class WarmPool {
         return launch
       }
       this.#options.log.info(`the packages of ${spec.python} have changed: its warm process is replaced`)
-      warmth.process.stop()
+      this.#retire(key, warmth)
     }
     return { became: 'refused', reason: 'the packages of the interpreter keep changing' }
   }
@@ -81,12 +81,7 @@ export class WarmPool {
   stop(): void {
     this.#isStopped = true
     clearInterval(this.#timer)
-    for (const { process } of this.#warmths.values()) process.stop()
-  }
-
-  /** Pids of the warm processes. */
-  get pids(): number[] {
-    return [...this.#warmths.values()].flatMap(({ process }) => process.pid ?? [])
+    for (const [key, warmth] of this.#warmths) this.#retire(key, warmth)
   }
 
   #refusal(spec: RunSpec): string | null {
@@ -110,7 +105,7 @@ export class WarmPool {
     if (known !== undefined) {
       if (known.version === version) return known
       this.#options.log.info(`the code of ${spec.project} has changed: its warm process is replaced`)
-      known.process.stop()
+      this.#retire(key, known)
     }
     this.#makeRoom()
     const warmth: Warmth = { process: this.#open(key, version, spec), version, lastUsed: performance.now() }
@@ -140,16 +135,22 @@ export class WarmPool {
   }
 
   #makeRoom(): void {
-    const idle = [...this.#warmths.values()].filter(({ process }) => process.pending === 0)
-    idle.sort((a, b) => a.lastUsed - b.lastUsed)
+    const idle = [...this.#warmths].filter(([, { process }]) => process.pending === 0)
+    idle.sort(([, a], [, b]) => a.lastUsed - b.lastUsed)
     const excess = this.#warmths.size - this.#options.limit + 1
-    for (const { process } of idle.slice(0, Math.max(excess, 0))) process.stop()
+    for (const [key, warmth] of idle.slice(0, Math.max(excess, 0))) this.#retire(key, warmth)
+  }
+
+  #retire(key: string, warmth: Warmth): void {
+    if (this.#warmths.get(key) === warmth) this.#warmths.delete(key)
+    warmth.process.retire()
   }
 
   #stopIdle(): void {
     const limit = isMemoryScarce() ? Math.min(SCARCE_IDLE_MS, this.#options.idleMs) : this.#options.idleMs
-    for (const { process, lastUsed } of this.#warmths.values()) {
-      if (process.pending === 0 && performance.now() - lastUsed > limit) process.stop()
+    for (const [key, warmth] of this.#warmths) {
+      const isIdle = warmth.process.pending === 0 && performance.now() - warmth.lastUsed > limit
+      if (isIdle) this.#retire(key, warmth)
     }
   }
 }

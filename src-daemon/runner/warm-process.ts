@@ -30,6 +30,7 @@ const TOKEN_ROOM = 64
 /** How long a warm process may take to import Scrapy, and then to start one spider. */
 const READY_TIMEOUT_MS = 60_000
 const ANSWER_TIMEOUT_MS = 20_000
+const RETIRED = 'the warm process was retired'
 
 /** What a warm process is started with. */
 export interface WarmProcessOptions {
@@ -40,7 +41,7 @@ export interface WarmProcessOptions {
   readonly preload: readonly string[]
   /** Called when the process has imported more. */
   readonly onPreloaded: (names: readonly string[]) => void
-  /** Called once, when it takes no more orders; with the reason, if it was not told to stop. */
+  /** Called once, when it is no more; with the reason, if it was not told to end. */
   readonly onGone: (reason: string | null) => void
 }
 
@@ -55,7 +56,7 @@ export class WarmProcess {
   #nextId = 1
   #input = ''
   #printed = ''
-  #goneReason: string | null = null
+  #isRetired = false
   #isGone = false
 
   constructor(options: WarmProcessOptions) {
@@ -93,10 +94,6 @@ export class WarmProcess {
     return this.#orders.size
   }
 
-  get pid(): number | null {
-    return this.#child.pid ?? null
-  }
-
   /** Starts the run in `folder`, as soon as Scrapy is imported. */
   async start(folder: RunFolder): Promise<WarmLaunch> {
     const id = this.#nextId
@@ -116,9 +113,10 @@ export class WarmProcess {
     return launch
   }
 
-  /** Takes no more orders. Runs that it has started are not touched. */
-  stop(): void {
-    this.#go(null)
+  /** Ends once its pending orders are answered; the caller gives it no more. Runs that it has started are not touched. */
+  retire(): void {
+    this.#isRetired = true
+    if (this.#orders.size === 0) this.#go(null)
   }
 
   #read(text: string): void {
@@ -153,6 +151,7 @@ export class WarmProcess {
   #answer(id: number, launch: WarmLaunch): void {
     this.#orders.get(id)?.(launch)
     this.#orders.delete(id)
+    if (this.#isRetired && this.#orders.size === 0) this.#go(null)
   }
 
   #giveUp(reason: string): void {
@@ -163,16 +162,15 @@ export class WarmProcess {
   #go(reason: string | null): void {
     if (this.#isGone) return
     this.#isGone = true
-    this.#goneReason = reason
     clearTimeout(this.#timer)
-    this.#ready.resolve(reason ?? 'the warm process was stopped')
+    this.#ready.resolve(reason ?? RETIRED)
     for (const id of this.#orders.keys()) {
-      this.#answer(id, { became: 'refused', reason: reason ?? 'the warm process was stopped' })
+      this.#answer(id, { became: 'refused', reason: reason ?? RETIRED })
     }
     // The end of the connection is how the process is told to end.
     this.#control.destroy()
     this.#child.stderr?.destroy()
-    this.#options.onGone(this.#goneReason)
+    this.#options.onGone(reason)
   }
 
   #write(message: object): void {

@@ -1,6 +1,8 @@
 """Runs one spider by Scrapy's own `crawl` command. Branches by what Scrapy has, never by its version."""
 
 import argparse
+import copy
+import functools
 import gc
 import inspect
 import sys
@@ -9,11 +11,13 @@ from importlib import import_module
 import scrapy.crawler
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
+from scrapy.settings import Settings
 from scrapy.utils.project import get_project_settings
 
 from scrapyd_service.loader import only_module
 from scrapyd_service.watch import CrawlWatch
 
+SCRAPYS_CRAWL = "scrapy.commands.crawl"
 ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
 
@@ -33,10 +37,8 @@ def _crawl(job, watch):
     command = _crawl_command(settings)
     settings.setdict(command.default_settings, priority="command")
     command.settings = settings
-    parser = argparse.ArgumentParser(prog="scrapy crawl", conflict_handler="resolve")
-    command.add_options(parser)
     arguments = [job["spider"]]
-    options, _ = parser.parse_known_args([] if job["spider"].startswith("-") else arguments)
+    options = copy.copy(_options_of_scrapys_crawl()) if _is_scrapys(command) else _options(command, arguments)
     # Past the parser, which would take a value with a leading dash for an option.
     options.set = [f"{name}={value}" for name, value in job["settings"].items()]
     options.spargs = [f"{name}={value}" for name, value in {**job["args"], "_job": job["jobId"]}.items()]
@@ -60,6 +62,36 @@ def _crawl(job, watch):
     return command.exitcode
 
 
+def _options(command, arguments):
+    """What the command's own options are when nothing is given."""
+    parser = argparse.ArgumentParser(prog="scrapy crawl", conflict_handler="resolve")
+    command.add_options(parser)
+    options, _ = parser.parse_known_args([] if arguments[0].startswith("-") else arguments)
+    return options
+
+
+@functools.lru_cache(maxsize=None)
+def _options_of_scrapys_crawl():
+    command = import_module(SCRAPYS_CRAWL).Command()
+    command.settings = Settings()
+    return _options(command, ["-"])
+
+
+def prepare():
+    """What is the same for all projects, done by a warm process once for all its jobs."""
+    _options_of_scrapys_crawl()
+    # Every crawl logs the versions of what it runs on. Python finds them faster the second time.
+    versions = import_module("scrapy.utils.versions")
+    for name in ("get_versions", "scrapy_components_versions"):
+        if hasattr(versions, name):
+            getattr(versions, name)()
+            break
+
+
+def _is_scrapys(command):
+    return type(command).__module__ == SCRAPYS_CRAWL
+
+
 def _crawl_command(settings):
     """The project's own `crawl` (COMMANDS_MODULE) where it has one, else Scrapy's."""
     commands = settings["COMMANDS_MODULE"]
@@ -74,7 +106,7 @@ def _crawl_command(settings):
             for entry in vars(module).values():
                 if inspect.isclass(entry) and issubclass(entry, ScrapyCommand) and entry.__module__ == name:
                     return entry()
-    return import_module("scrapy.commands.crawl").Command()
+    return import_module(SCRAPYS_CRAWL).Command()
 
 
 def _process_class(settings):

@@ -18,18 +18,28 @@ class Teacher:
         self._channel = channel
         self._known = known
         self._own = {settings_module.partition(".")[0]}
+        self._last = next(reversed(sys.modules))
 
     def tell(self, settings=None):
         """Best effort: a job never fails over it."""
         try:
             if settings is not None:
                 self._own |= {name.partition(".")[0] for name in settings.getlist("SPIDER_MODULES")}
-            names = [name for name, module in list(sys.modules.items()) if self._is_new(name, module)]
+            names = self._new_names()
             if names:
-                self._known = self._known | set(names)
                 self._channel.send(json.dumps(names[:MAX_NAMES]).encode())
         except Exception:
             pass
+
+    def _new_names(self):
+        """From the end to where the warm process had got to: merely looking at its modules would copy their memory."""
+        found = []
+        for name in reversed(sys.modules):
+            if name == self._last:
+                break
+            found.append(name)
+        self._last = next(reversed(sys.modules))
+        return [name for name in reversed(found) if self._is_new(name, sys.modules.get(name))]
 
     def _is_new(self, name, module):
         if name in self._known or name.startswith("__") or name.partition(".")[0] in self._own:

@@ -49,10 +49,13 @@ def only_module(settings, spider, module):
 
     original = SpiderLoader.__dict__["from_settings"]
     SpiderLoader.from_settings = classmethod(from_settings)
+    # Loaders are given a deep copy of the settings, a tenth of the work of a short crawl. This one keeps nothing of it.
+    settings.frozencopy = lambda: settings
     try:
         yield
     finally:
         SpiderLoader.from_settings = original
+        del settings.frozencopy
 
 
 def _spider_class(module, spider):

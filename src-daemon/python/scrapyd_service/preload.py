@@ -47,12 +47,8 @@ def process_state():
     import logging
     import time
 
-    try:
-        threads = len(os.listdir("/proc/self/task"))
-    except OSError:
-        threads = threading.active_count()
     return {
-        "threads": threads,
+        "threads": _threads_that_stay(),
         "descriptors": sorted(os.listdir("/dev/fd")),
         "reactor": REACTOR in sys.modules,
         "environment": dict(os.environ),
@@ -67,6 +63,25 @@ def process_state():
         "patches": (id(socket.socket), id(threading.Thread), id(time.sleep), id(__import__), id(asyncio.new_event_loop)),
         "loop": id(getattr(asyncio.events, "_event_loop_policy", None)),
     }
+
+
+def _threads_that_stay():
+    """How many threads a fork would lose. Those of OpenBLAS (numpy) end by themselves before a fork, and come again."""
+    threads = _count_threads()
+    if threads > 1 and threading.active_count() == 1:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        threads = _count_threads()
+    return threads
+
+
+def _count_threads():
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
 
 
 def unsafe_reason(state):

@@ -82,16 +82,15 @@ class WarmProcess:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._ring, warn_on_full_buffer=False)
         self._guard.install()
-        import scrapy.commands.crawl  # noqa: F401
-
-        import scrapyd_service.crawler  # noqa: F401
+        import scrapyd_service.crawler
         import scrapyd_service.ending  # noqa: F401
         import scrapyd_service.spider  # noqa: F401
 
-        reason = unsafe_reason(process_state())
-        if reason is not None:
-            self._send({"unsafe": reason})
-            os._exit(0)
+        try:
+            scrapyd_service.crawler.prepare()
+        except Exception:
+            # Only a head start.
+            pass
         self._settle()
         self._learn(components_of_scrapy())
         self._send({"ready": True})
@@ -237,5 +236,4 @@ class WarmProcess:
             generator.seed()
         if "numpy.random" in sys.modules:
             sys.modules["numpy.random"].seed()
-        known = set(sys.modules) | self._seen
-        return Teacher(self._teaching, known, os.environ["SCRAPY_SETTINGS_MODULE"])
+        return Teacher(self._teaching, self._seen, os.environ["SCRAPY_SETTINGS_MODULE"])
