@@ -110,8 +110,12 @@ export class BrowserTransport implements Transport {
       init.body = JSON.stringify(input.body ?? {})
     }
     const response = await this.#send(this.base + buildPath(path, input.params ?? {}, input.query ?? {}), init)
-    if (!response.ok) throw await CallError.fromResponse(response)
-    return response
+    if (response.ok) return response
+    const error = await CallError.fromResponse(response)
+    // The session may end while the stream, which was let in, still lives. (A sign-in says 401 of its own credentials.)
+    if (error.failure === 'unauthorized' && name !== 'createSession')
+      this.#handlers?.onStatus({ state: 'unauthorized' })
+    throw error
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {

@@ -53,6 +53,7 @@ const CSP = "default-src 'self'; style-src 'self'; img-src 'self' data:; frame-a
  * sent by the test. The event stream counts, replays, resets and breaks as a real one does.
  */
 export class FakeDaemon {
+  readonly answers: FakeAnswers
   readonly streams: Stream[] = []
   readonly requests: string[] = []
   feed = 'feed00000001'
@@ -68,6 +69,7 @@ export class FakeDaemon {
 
   constructor(options: FakeDaemonOptions) {
     this.#options = options
+    this.answers = options.answers
     this.#server = createServer((request, response) => void this.#serve(request, response))
   }
 
@@ -133,7 +135,7 @@ export class FakeDaemon {
   }
 
   async #answer(name: EndpointName, input: Request, response: ServerResponse): Promise<void> {
-    const answer = this.#options.answers[name]
+    const answer = this.answers[name]
     try {
       if (answer === undefined) throw new FakeProblem(404, 'not-found', `${name} is not answered`)
       const value = await answer(input)

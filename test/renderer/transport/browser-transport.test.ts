@@ -66,6 +66,21 @@ describe('BrowserTransport', () => {
     })
   })
 
+  it('tells the page when a call finds that the session is over, but not of a sign-in that failed', async () => {
+    const states: string[] = []
+    const stream = transport.stream({ onEvents: () => {}, onStatus: ({ state }) => states.push(state) })
+    await wait(() => states.includes('live'))
+    daemon.answers.createSession = () => {
+      throw new FakeProblem(401, 'unauthorized', 'wrong')
+    }
+    await transport.call('createSession', { body: { username: 'a', password: 'b' } }).catch(() => {})
+    expect(states.at(-1)).toBe('live')
+    daemon.isLocked = true
+    await transport.call('getJob', { params: { key: 'k1' } }).catch(() => {})
+    expect(states.at(-1)).toBe('unauthorized')
+    stream.close()
+  })
+
   it('tells that nobody answers', async () => {
     await daemon.stop()
     await expect(transport.call('getJob', { params: { key: 'k1' } })).rejects.toMatchObject({

@@ -147,8 +147,8 @@ describe('StreamHub', () => {
     daemon.skip(3)
     daemon.commit(removed('x'))
     await wait(() => daemon.requests.filter((request) => request.includes('from=live')).length === 2)
-    await live()
-    expect(page.last).toMatchObject({ head: 4, resumed: false })
+    await wait(() => page.last?.state === 'live' && page.last.head === 4)
+    expect(page.last).toMatchObject({ resumed: false })
     expect(page.events).toEqual([])
   })
 
