@@ -1,3 +1,4 @@
+import { jobUrl } from '../files/job-url.ts'
 import { LOCAL_NODE, type FileUrl } from '../storage/jobs.ts'
 
 /**
@@ -8,6 +9,6 @@ export function clusterUrl(hasItems: boolean): (local: FileUrl) => FileUrl {
   return (local) => (kind, project, spider, id, nodeId) => {
     if (nodeId === null || nodeId === LOCAL_NODE) return local(kind, project, spider, id, nodeId)
     if (kind === 'items' && !hasItems) return null
-    return `/${kind === 'log' ? 'logs' : 'items'}/${project}/${spider}/${id}.${kind === 'log' ? 'log' : 'jl'}`
+    return jobUrl(kind, project, spider, id)
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { FileNotFoundError, JobNotFoundError } from '../errors.ts'
 import type { JobFiles } from '../files/local-file-tree.ts'
 import { jobPath } from '../files/job-path.ts'
+import { jobUrl } from '../files/job-url.ts'
 import { isLocalItemsDir, runFolder, type JobFolders } from '../jobs/run-spec.ts'
 import { OUTPUT_FILE } from '../runner/run.ts'
 import type { FileUrl, JobRow } from '../storage/jobs.ts'
@@ -36,7 +37,7 @@ export class LocalFiles {
     if (root === null) return null
     const file = `${id}.${kind === 'log' ? 'log' : 'jl'}`
     if (!this.#namesIn(join(root, project, spider)).has(file)) return null
-    return `/${kind === 'log' ? 'logs' : 'items'}/${project}/${spider}/${file}`
+    return jobUrl(kind, project, spider, id)
   }
 
   #namesIn(folder: string): ReadonlySet<string> {
