@@ -10,7 +10,10 @@ const env = {
   GIT_CONFIG_NOSYSTEM: '1',
 }
 
+const electron = join(import.meta.dirname, 'test/helpers/electron-stand-in.ts')
+
 // `renderer` is the console in a DOM without a browser; its transport talks to real small servers.
+// `main` is the desktop app's main process without windows, `desktop` the whole app in a real browser.
 // `unit` needs Node and Python alone (real SQLite, real git, real files); `e2e` starts real daemons and real Scrapy;
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
@@ -28,6 +31,22 @@ export default defineConfig({
           environment: 'happy-dom',
           testTimeout: 15_000,
           server: { deps: { inline: ['element-plus'] } },
+          env,
+        },
+      },
+      // The desktop's main process with a stand-in for Electron, whose binary is not everywhere.
+      {
+        resolve: { alias: { electron } },
+        test: { name: 'main', include: ['test/main/**/*.test.ts'], testTimeout: 15_000, env },
+      },
+      {
+        resolve: { alias: { electron } },
+        test: {
+          name: 'desktop',
+          include: ['test/desktop/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
           env,
         },
       },

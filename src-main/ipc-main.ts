@@ -50,7 +50,9 @@ export function serveIpc({ handlers, isOwnUrl, onError }: IpcOptions): void {
       checkSender(event, isOwnUrl)
       return { ok: true, value: await answer(handlers, callerOf(event.sender), call, args) }
     } catch (error) {
-      if (!(error instanceof ScrapydServiceError)) onError(`the call ${String(call)} failed`, error)
+      // A call that the page itself ended is none that failed.
+      const isAbort = error instanceof Error && error.name === 'AbortError'
+      if (!(error instanceof ScrapydServiceError) && !isAbort) onError(`the call ${String(call)} failed`, error)
       return { ok: false, error: describeError(error) }
     }
   })

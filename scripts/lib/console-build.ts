@@ -12,7 +12,8 @@ export const consoleDir = join(root, 'dist/console')
 /** Written last: a build that was cut off is none. */
 const stamp = join(consoleDir, '.complete')
 
-function newest(path: string): number {
+/** Time (ms) of the last change at or below a path; 0 where there is nothing. */
+export function newest(path: string): number {
   const entry = statSync(path, { throwIfNoEntry: false })
   if (!entry) return 0
   if (!entry.isDirectory()) return entry.mtimeMs

@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { findInsecure } from '../lib/desktop-security.ts'
 import { findUnwanted } from '../lib/hygiene.ts'
 import { mapLimited } from '../lib/limited.ts'
 import { InterruptedError, runForOutput } from '../lib/processes.mjs'
@@ -39,6 +40,7 @@ const checks: readonly Check[] = [
   tool('lint', 'oxlint/bin/oxlint', '--deny-warnings'),
   tool('format', 'oxfmt/bin/oxfmt', '--check'),
   program('lock file', 'npm', 'ci', '--ignore-scripts', '--dry-run', '--no-audit', '--no-fund'),
+  { name: 'desktop security', run: () => Promise.resolve(findInsecure().join('\n') || null) },
   { name: 'hygiene', run: () => Promise.resolve(findUnwanted().join('\n') || null) },
 ]
 

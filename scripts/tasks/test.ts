@@ -20,6 +20,8 @@ await runTask(async () => {
   console.error(`Scrapy ${scrapyVersion} of ${python}`)
   if (projects.some((project) => project === 'e2e' || project === 'soak')) {
     env['SCRAPYD_SERVICE_PEERS_PYTHON'] = await ensurePeers()
+  }
+  if (projects.some((project) => project === 'e2e' || project === 'desktop')) {
     if (testsNeedChromium()) env['CHROMIUM_PATH'] = await ensureChromium()
   }
   // The variable chooses an interpreter for the set-up above; daemons under test must not inherit it.

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { root } from '../../scripts/lib/root.ts'
+import { isAlive, localFolders, recordedPid } from '../../src-main/local-daemon.ts'
+import { DesktopApp } from '../helpers/desktop-app.ts'
+import { testPython } from '../helpers/setup-python.ts'
+import { until } from '../helpers/until.ts'
+
+let userData: string
+let app: DesktopApp
+
+beforeEach(() => {
+  process.env['SCRAPYD_SERVICE_PYTHON'] = testPython()
+  userData = mkdtempSync(join(tmpdir(), 'scrapyd-service-desktop-'))
+})
+
+afterEach(async () => {
+  await app.remove()
+  delete process.env['SCRAPYD_SERVICE_PYTHON']
+  rmSync(userData, { recursive: true, force: true })
+})
+
+const pid = () => recordedPid(localFolders(join(userData, 'local'))) ?? -1
+
+async function launch(): Promise<void> {
+  const { page } = app
+  await page.getByRole('button', { name: 'Launch' }).click()
+  await page.getByRole('status').filter({ hasText: 'Running' }).waitFor({ timeout: 60_000 })
+}
+
+describe('the local master', () => {
+  it('is launched, gets a project, runs a spider whose log is followed, and ends with the app', async () => {
+    app = await DesktopApp.start(userData)
+    const { page, electron } = app
+    await page.getByText('A master of your own on this computer').waitFor()
+    await launch()
+
+    electron.answers.openFile = join(root, 'examples/newspapers')
+    await page.getByRole('button', { name: 'Choose folder…' }).click()
+    await page.getByLabel('Project name').waitFor()
+    expect(await page.getByLabel('Project name').inputValue()).toBe('newspapers')
+    await page.getByRole('button', { name: 'Add project' }).click()
+    await page.getByText('newspapers added').waitFor()
+
+    await page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
+    await app.consoleShown()
+    const { results } = (await app.invoke('session.call', 'test-1', 'createJobs', {
+      body: { project: 'newspapers', spider: 'harbour_times' },
+    })) as { results: { job: { key: string } }[] }
+    const key = results[0]?.job.key ?? ''
+    const job = await until('the job has ended', async () => {
+      const found = (await app.invoke('session.call', 'test-2', 'getJob', { params: { key } })) as Record<
+        string,
+        unknown
+      >
+      return found['state'] === 'finished' && found
+    })
+    expect(job).toMatchObject({ outcome: 'finished' })
+    await page.evaluate((path) => (location.hash = path), `/jobs/${key}`)
+    await page.getByText('Spider closed (finished)').first().waitFor({ timeout: 30_000 })
+
+    const daemon = pid()
+    expect(isAlive(daemon)).toBe(true)
+    await app.quit()
+    expect(isAlive(daemon)).toBe(false)
+    expect(app.complaints).toEqual([])
+  })
+})

@@ -1,0 +1,154 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { vi } from 'vitest'
+import { ensureConsole } from '../../scripts/lib/console-build.ts'
+import { ensureDesktop, mainDir } from '../../scripts/lib/desktop-build.ts'
+import { root } from '../../scripts/lib/root.ts'
+import { serveAsset, START_URL } from '../../src-main/app-protocol.ts'
+import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
+import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
+import { until } from './until.ts'
+
+type StandIn = typeof import('./electron-stand-in.ts')
+
+/** Chromium shows pages of https only as a secure context; `app:` is one in Electron. */
+const ORIGIN = 'https://console.test'
+
+/**
+ * The desktop app without Electron's binary: the real main entry with its real handlers in this process, the real built
+ * preload and console in Chromium. What it cannot show: isolation and sandbox, `app:`, asar, real windows, tray and menus.
+ */
+export class DesktopApp {
+  readonly electron: StandIn
+  readonly userData: string
+  readonly #browser: Browser
+  #page: Page | null = null
+  /** What the page's policy refused, and errors nobody caught. */
+  readonly complaints: string[] = []
+
+  private constructor(electron: StandIn, userData: string, browser: Browser) {
+    this.electron = electron
+    this.userData = userData
+    this.#browser = browser
+  }
+
+  /** Starts the app; `userData` of an earlier one for its next start. */
+  static async start(
+    userData = mkdtempSync(join(tmpdir(), 'scrapyd-service-desktop-')),
+    argv: readonly string[] = [],
+  ): Promise<DesktopApp> {
+    if (!(await ensureConsole()) || !(await ensureDesktop())) throw new Error('the app could not be built')
+    const browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArgs] })
+    vi.resetModules()
+    const electron = (await import('electron')) as unknown as StandIn
+    const app = new DesktopApp(electron, userData, browser)
+    electron.computer.userData = userData
+    const opened = new Promise<void>((resolve, reject) => {
+      electron.windows.onOpen = (window) => void app.#show(window).then(resolve, reject)
+    })
+    const before = process.argv
+    process.argv = [...before, ...argv]
+    try {
+      await import('../../src-main/main.ts')
+      await opened
+    } finally {
+      process.argv = before
+    }
+    return app
+  }
+
+  get page(): Page {
+    if (this.#page === null) throw new Error('no window is open')
+    return this.#page
+  }
+
+  get contents() {
+    const [window] = this.electron.windows.list
+    if (window === undefined) throw new Error('no window is open')
+    return window.webContents
+  }
+
+  /** A call, as a page that knows the contract makes it. */
+  async invoke<C extends IpcCall>(call: C, ...args: IpcArguments<C>): Promise<IpcReplies[C]> {
+    const answer = (await this.electron.callMain(this.contents, 'scrapyd-service', [call, args])) as IpcAnswer<C>
+    if (answer.ok) return answer.value
+    throw Object.assign(new Error(answer.error.message), answer.error)
+  }
+
+  /** Waits until the console shows the open cluster. */
+  async consoleShown(): Promise<void> {
+    await this.page.locator('.side, nav[aria-label="Main"]').first().waitFor({ timeout: 30_000 })
+  }
+
+  /** Quits as a person does, and waits until everything has ended. */
+  async quit(): Promise<void> {
+    this.electron.app.quit()
+    await until('the app has quit', () => this.electron.shown.hasQuit)
+    await this.#browser.close()
+  }
+
+  /** Ends what a failed test left. */
+  async remove(): Promise<void> {
+    if (!this.electron.shown.hasQuit) {
+      this.electron.answers.message = 2
+      await this.invoke('local.setBackground', false)
+      await this.quit()
+    }
+    rmSync(this.userData, { recursive: true, force: true })
+  }
+
+  async #show(window: StandIn['BrowserWindow']['prototype']): Promise<void> {
+    const context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
+    const page = await context.newPage()
+    const { webContents } = window
+    page.on('pageerror', (error) => this.complaints.push(String(error)))
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text())
+    })
+    await page.route('**/*', async (route) => {
+      const url = route.request().url().replace(ORIGIN, 'app://console')
+      const answer = await serveAsset(join(root, 'dist/console'), { url, method: route.request().method() })
+      const body = Buffer.from(await answer.arrayBuffer())
+      await route.fulfill({ status: answer.status, headers: Object.fromEntries(answer.headers), body })
+    })
+    // Bound calls come in order: a page says that it is new before it says anything else.
+    await page.exposeBinding('standInToMain', (_source, channel: string, args: unknown[]) => {
+      if (channel === 'loaded') return void webContents.emit('did-navigate', {})
+      return this.electron.callMain(webContents, channel, args)
+    })
+    webContents.onSend = (message) => {
+      // A page that is just being loaded anew has nobody who listens.
+      page.evaluate((value) => (window as never as PageSide).standInFromMain?.(value), message).catch(() => undefined)
+    }
+    await page.addInitScript({ content: preloadScript() })
+    this.#page = page
+    await page.goto(START_URL.replace('app://console', ORIGIN))
+  }
+}
+
+interface PageSide {
+  standInFromMain?: (message: unknown) => void
+}
+
+/** The built preload as it is, with the module `electron` that a sandboxed preload gets. */
+function preloadScript(): string {
+  const preload = readFileSync(join(mainDir, 'preload.cjs'), 'utf8')
+  return `(() => {
+    const listeners = []
+    window.standInToMain('loaded', [])
+    window.standInFromMain = (message) => { for (const listener of listeners) listener({}, message) }
+    const modules = {
+      contextBridge: { exposeInMainWorld: (name, api) => Object.defineProperty(window, name, { value: Object.freeze(api) }) },
+      ipcRenderer: {
+        invoke: (channel, ...args) => window.standInToMain(channel, args),
+        on: (_channel, listener) => listeners.push(listener),
+      },
+      webUtils: { getPathForFile: (file) => file.standInPath ?? '' },
+    }
+    ;((require) => {
+      ${preload}
+    })(() => modules)
+  })()`
+}
