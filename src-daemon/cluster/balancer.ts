@@ -3,6 +3,8 @@ export interface Candidate {
   readonly id: string
   readonly name: string
   readonly online: boolean
+  /** Why it is not online, where that is more than being offline (another master, a wrong password …). */
+  readonly problem: string | null
   readonly paused: boolean
   /** Jobs it runs, starts or has waiting, those on their way to it included. */
   readonly used: number
@@ -41,28 +43,37 @@ export function placeJob(
   }
   const withSpider = withProject.filter((node) => node.hasSpider)
   if (withSpider.length === 0) return waits(`no node's ${project} has the spider ${spider}`)
-  const reachable = withSpider.filter((node) => node.online)
-  if (reachable.length === 0) {
-    return waits(
-      withSpider.length === 1
-        ? `${withSpider[0]!.name}, the only node that has ${project}, is offline`
-        : `all ${withSpider.length} nodes that have ${project} are offline`,
-    )
+  const free = withSpider.filter((node) => obstacle(node) === null && node.used < node.capacity)
+  if (free.length > 0) return { node: free.toSorted(byLoad)[0]!, reason: null }
+  return waits(whyNone(project, withSpider))
+}
+
+/** Why not one of the nodes that have the spider can take it. */
+function whyNone(project: string, nodes: readonly Candidate[]): string {
+  const full = nodes.filter((node) => obstacle(node) === null)
+  const [first] = full
+  if (first !== undefined) {
+    return full.length === 1
+      ? `no free slot on ${first.name} (${first.used} of ${first.capacity})`
+      : `no free slot on the ${full.length} nodes that have ${project}`
   }
-  const active = reachable.filter((node) => !node.paused)
-  if (active.length === 0) return waits(`${names(reachable)} ${reachable.length === 1 ? 'is' : 'are'} paused`)
-  const unwilling = (node: Candidate) => node.refuses ?? node.behind
-  const willing = active.filter((node) => unwilling(node) === null)
-  if (willing.length === 0) return waits(active.map((node) => `${node.name}: ${unwilling(node)}`).join('; '))
-  const free = willing.filter((node) => node.used < node.capacity)
-  if (free.length === 0) {
-    return waits(
-      willing.length === 1
-        ? `no free slot on ${willing[0]!.name} (${willing[0]!.used} of ${willing[0]!.capacity})`
-        : `no free slot on the ${willing.length} nodes that have ${project}`,
-    )
+  if (nodes.every((node) => obstacle(node) === OFFLINE)) {
+    return nodes.length === 1
+      ? `${names(nodes)}, the only node that has ${project}, is offline`
+      : `all ${nodes.length} nodes that have ${project} are offline`
   }
-  return { node: free.toSorted(byLoad)[0]!, reason: null }
+  if (nodes.every((node) => obstacle(node) === PAUSED))
+    return `${names(nodes)} ${nodes.length === 1 ? 'is' : 'are'} paused`
+  return nodes.map((node) => `${node.name}: ${obstacle(node)}`).join('; ')
+}
+
+const OFFLINE = 'is offline'
+const PAUSED = 'is paused'
+
+/** Why a node takes nothing now, whether it has a free slot or not. */
+function obstacle({ online, problem, paused, refuses, behind }: Candidate): string | null {
+  if (!online) return problem ?? OFFLINE
+  return paused ? PAUSED : (refuses ?? behind)
 }
 
 function byLoad(a: Candidate, b: Candidate): number {

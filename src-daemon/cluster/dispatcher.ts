@@ -376,12 +376,13 @@ export class Dispatcher {
     const { nodes, launcher, store, runsJobs } = this.#parts
     const used = new Map<string, number>()
     for (const { node_id, count } of store.loads()) used.set(node_id, (used.get(node_id) ?? 0) + count)
-    const shared = { hasProject: false, hasSpider: false, refuses: null, behind: null }
+    const shared = { hasProject: false, hasSpider: false, refuses: null, behind: null, problem: null }
     const remote = nodes.list().map((node) => ({
       ...shared,
       id: node.id,
       name: node.name,
       online: node.isOnline,
+      problem: node.row.state === 'unknown' ? (node.problem ?? node.row.last_error ?? 'was not seen yet') : null,
       behind: node.inStep ? null : behind(node),
       paused: node.row.paused === 1,
       used: used.get(node.id) ?? 0,

@@ -88,6 +88,37 @@ describe('a dispatch whose answer does not come', () => {
     expect((await cluster.jobs(cluster.slave(1))).filter((job) => job.key === key)).toHaveLength(1)
   })
 
+  it('that arrives when it has expired, or from another master, starts nothing', async () => {
+    const { client } = cluster.slave(1)
+    const { owner } = await client.call('getOwner')
+    const key = '01kb00000000000000000000ab'
+    const dispatch = (from: { instance: string; node_name: string }, expiresAt: number) =>
+      client.call('putDispatch', {
+        params: { key },
+        body: {
+          owner: from,
+          attempt: 1,
+          expires_at: new Date(expiresAt).toISOString(),
+          job: {
+            id: 'late',
+            project: 'lives',
+            spider: 'quick',
+            priority: 0,
+            args: {},
+            settings: {},
+            version: null,
+            scheduled_by: null,
+            created_at: new Date().toISOString(),
+          },
+        },
+      })
+    expect(await dispatch(owner!, Date.now() - 1)).toMatchObject({ answer: 'expired', job: null })
+    const stranger = { instance: '01kb00000000000000000000cd', node_name: 'stranger' }
+    const refused = await dispatch(stranger, Date.now() + 60_000)
+    expect(refused).toMatchObject({ answer: 'foreign', reason: expect.stringContaining("the master 'master1'") })
+    expect(await client.call('getDispatch', { params: { key } })).toEqual({ known: false, revoked: false, job: null })
+  })
+
   it('is cancelled all the same: what is on its way never starts, what has begun is stopped', async () => {
     const cancel = (job: string) => cluster.master.client.webservice('cancel', { project: 'lives', job })
     const gate = cluster.workshop.path('gate')
