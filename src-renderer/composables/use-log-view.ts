@@ -128,12 +128,14 @@ export function useLogView(key: string): LogView {
     else if (piece.state === 'gone') status.value = 'gone'
     else if (piece.state === 'end') status.value = 'ended'
     else status.value = 'live'
+    const isFirst = restart
     if (restart) {
       restart = false
       setWindow(piece.offset)
     }
     const count = piece.text.length === 0 ? 0 : countIn(piece.text)
-    if (count > 0) arrivals.push({ at: performance.now(), count })
+    // What was there before is no speed.
+    if (count > 0 && !isFirst) arrivals.push({ at: performance.now(), count })
     if (piece.offset === view.end && (following.value || view.lines.length < KEPT)) {
       tally.add(view.append(piece.text, piece.length))
       if (following.value && view.lines.length > MOST) view.trimHead(KEPT)

@@ -63,11 +63,8 @@ export function byteLength(text: string): number {
     const unit = text.charCodeAt(at)
     if (unit < 0x80) continue
     bytes += unit < 0x8_00 ? 1 : 2
-    // A pair is four bytes: two units, three bytes counted for the first, so one less than two times three.
-    if (unit >= 0xd8_00 && unit < 0xdc_00) {
-      bytes -= 1
-      at += 1
-    }
+    // A pair is four bytes: its first half has been counted with two more, and the second is one already.
+    if (unit >= 0xd8_00 && unit < 0xdc_00 && (text.charCodeAt(at + 1) & 0xfc_00) === 0xdc_00) at += 1
   }
   return bytes
 }
