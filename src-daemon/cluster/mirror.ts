@@ -86,8 +86,9 @@ function copied(node: MirroredNode, job: Job, row: JobRow | null): JobPatch {
     node_id: node.id,
     node: node.name,
     version: job.version,
-    started_at: ms(job.started_at),
-    ended_at: ms(job.ended_at),
+    // The ledger takes no run without a start and no end without a time: one odd row must not stop the whole feed.
+    started_at: ms(job.started_at) ?? (job.state === 'running' ? Date.parse(job.created_at) : null),
+    ended_at: ms(job.ended_at) ?? (job.state === 'finished' ? Date.parse(job.started_at ?? job.created_at) : null),
     pid: job.pid,
     exit_code: job.exit_code,
     signal: job.signal,

@@ -46,7 +46,7 @@ export interface JobDeskParts {
   readonly logsDir: string
 }
 
-/** At most this many jobs are touched by one batch action. */
+/** At most this many jobs are run again by one batch action. */
 const BATCH = 10_000
 const AT_ONCE = 200
 
@@ -287,7 +287,7 @@ export class JobDesk {
     const states = ['pending', 'assigned', 'starting', 'running'] as const
     const scope: JobQuery =
       unfinished && query.state === undefined && query.outcome === undefined ? { ...query, state: states } : query
-    return this.#parts.lists.keys(scope, BATCH)
+    return this.#parts.lists.keys(scope, unfinished ? Number.MAX_SAFE_INTEGER : BATCH)
   }
 
   #decorate(job: Job): Job {
