@@ -21,7 +21,14 @@ export class StorageUnavailableError extends StorageError {
   override readonly code = 'storage-unavailable'
 }
 
-const PASSING: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_IOERR', 'SQLITE_CANTOPEN'])
+/** Codes of SQLite (with their extended forms, such as SQLITE_IOERR_SHMSIZE) and of the system. */
+const PASSING = /^(SQLITE_(FULL|BUSY|IOERR|CANTOPEN)(_.*)?|ENOSPC|EDQUOT|EIO|ESTALE)$/
+
+function storageFailure(message: string, cause: unknown): StorageError {
+  const { code } = cause as { code?: unknown }
+  const isPassing = typeof code === 'string' && PASSING.test(code)
+  return isPassing ? new StorageUnavailableError(message, { cause }) : new StorageError(message, { cause })
+}
 
 export interface OpenDatabase {
   readonly db: Database
@@ -34,13 +41,14 @@ export interface OpenDatabase {
 
 /**
  * Opens the one database of a daemon and holds its `dbs_dir` until `close()`.
- * Throws DatabaseInUseError (with the pid that holds it) and StorageError (unwritable folder, corrupt or newer file).
+ * Throws DatabaseInUseError (with the pid that holds it), StorageUnavailableError (a full disk) and StorageError (unwritable
+ * folder, corrupt or newer file).
  */
 export function openDatabase(dbsDir: string): OpenDatabase {
   try {
     mkdirSync(dbsDir, { recursive: true })
   } catch (error) {
-    throw new StorageError(`dbs_dir ${dbsDir} cannot be created: ${(error as Error).message}`, { cause: error })
+    throw storageFailure(`dbs_dir ${dbsDir} cannot be created: ${(error as Error).message}`, error)
   }
   const lock = lockFolder(dbsDir)
   const file = join(dbsDir, DATABASE_FILE)
@@ -76,12 +84,10 @@ export function openDatabase(dbsDir: string): OpenDatabase {
     lock.close()
     if (error instanceof StorageError && error.message.startsWith(file)) throw error
     const what = error instanceof Error ? error.message : String(error)
-    const code = (error as { code?: unknown }).code
-    const Failure = typeof code === 'string' && PASSING.has(code) ? StorageUnavailableError : StorageError
-    throw new Failure(
+    throw storageFailure(
       `The database ${file} cannot be used: ${what}. Nothing was changed. If the disk is full, free space and start again; ` +
         `if the file is damaged, move it away (its jobs are lost then) or try "sqlite3 ${file} .recover".`,
-      { cause: error },
+      error,
     )
   }
 }
@@ -105,7 +111,7 @@ function lockFolder(dbsDir: string): { close(): void } {
   try {
     lock = new SqliteDatabase(join(dbsDir, LOCK_FILE), { timeout: 0 })
   } catch (error) {
-    throw new StorageError(`dbs_dir ${dbsDir} cannot be written: ${(error as Error).message}`, { cause: error })
+    throw storageFailure(`dbs_dir ${dbsDir} cannot be written: ${(error as Error).message}`, error)
   }
   try {
     lock.pragma('journal_mode = MEMORY')
@@ -117,13 +123,13 @@ function lockFolder(dbsDir: string): { close(): void } {
         `${dbsDir} is in use by the scrapyd-service with pid ${readPid(pidFile)}. Stop it first, or set another dbs_dir.`,
       )
     }
-    throw new StorageError(`dbs_dir ${dbsDir} cannot be locked: ${(error as Error).message}`, { cause: error })
+    throw storageFailure(`dbs_dir ${dbsDir} cannot be locked: ${(error as Error).message}`, error)
   }
   try {
     writeFileSync(pidFile, `${process.pid}\n`)
   } catch (error) {
     lock.close()
-    throw new StorageError(`dbs_dir ${dbsDir} cannot be written: ${(error as Error).message}`, { cause: error })
+    throw storageFailure(`dbs_dir ${dbsDir} cannot be written: ${(error as Error).message}`, error)
   }
   return lock
 }

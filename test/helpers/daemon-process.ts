@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { ApiClient } from '../../src-daemon/api/client/api-client.ts'
 import type { WebserviceParameters } from '../../src-daemon/api/client/api-client.ts'
 import type { ListedJob } from '../../src-daemon/api/contract/scrapyd-api.ts'
@@ -93,9 +93,6 @@ export function runProgram(args: readonly string[], cwd: string, env: NodeJS.Pro
 export class DaemonProcess {
   readonly folder: string
   readonly configFile: string
-  readonly logsDir: string
-  readonly itemsDir: string
-  readonly dbsDir: string
   /** What the runs before the present one wrote to stderr. */
   #logsBefore = ''
   #options: DaemonOptions
@@ -107,9 +104,6 @@ export class DaemonProcess {
     this.#options = options
     this.folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-e2e-'))
     this.configFile = join(this.folder, 'scrapyd_service.conf')
-    this.logsDir = join(this.folder, 'logs')
-    this.itemsDir = join(this.folder, 'items')
-    this.dbsDir = join(this.folder, 'dbs')
     this.#writeConfig()
   }
 
@@ -128,6 +122,23 @@ export class DaemonProcess {
   /** Its folder and its configuration only; it is started by `startAgain`. */
   static prepare(options: DaemonOptions = {}): DaemonProcess {
     return new DaemonProcess(options)
+  }
+
+  get logsDir(): string {
+    return this.#dir('logs')
+  }
+
+  get itemsDir(): string {
+    return this.#dir('items')
+  }
+
+  get dbsDir(): string {
+    return this.#dir('dbs')
+  }
+
+  /** As it is configured: relative paths start from the file's folder. */
+  #dir(name: string): string {
+    return resolve(this.folder, String(this.#options.scrapyd?.[`${name}_dir`] ?? name))
   }
 
   get url(): string {
