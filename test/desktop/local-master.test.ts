@@ -58,7 +58,7 @@ describe('the local master', () => {
       return found['state'] === 'finished' && found
     })
     expect(job).toMatchObject({ outcome: 'finished' })
-    await page.evaluate((path) => (location.hash = path), `/jobs/${key}`)
+    await app.goTo(`/jobs/${key}`)
     await page.getByText('Spider closed (finished)').first().waitFor({ timeout: 30_000 })
 
     const daemon = pid()

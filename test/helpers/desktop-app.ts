@@ -82,6 +82,28 @@ export class DesktopApp {
     await this.page.locator('.side, nav[aria-label="Main"]').first().waitFor({ timeout: 30_000 })
   }
 
+  /** Shows a route of the console. */
+  async goTo(path: string): Promise<void> {
+    await this.page.evaluate(`location.hash = ${JSON.stringify(path)}`)
+  }
+
+  /** Waits until a route is shown. */
+  async shows(path: string): Promise<void> {
+    await this.page.waitForURL((url) => url.hash === `#${path}`)
+  }
+
+  /** Everything that the page holds in its memory and its storage, as text. */
+  async memory(): Promise<string> {
+    const cdp = await this.page.context().newCDPSession(this.page)
+    const pieces: string[] = []
+    cdp.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => pieces.push(chunk))
+    await cdp.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false, captureNumericValue: true })
+    const storage = await this.page.evaluate(
+      'JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])',
+    )
+    return pieces.join('') + String(storage)
+  }
+
   /** Quits as a person does, and waits until everything has ended. */
   async quit(): Promise<void> {
     this.electron.app.quit()

@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { clustersFile, Connections } from '../../src-main/connections.ts'
+import type { ClusterDraft } from '../../src-main/ipc-contract.ts'
+import { JsonFile } from '../../src-main/json-file.ts'
+import { Passwords, passwordsFile } from '../../src-main/passwords.ts'
+import { computer } from '../helpers/electron-stand-in.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
+  computer.encrypts = true
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+function open(): { connections: Connections; passwords: Passwords } {
+  const passwords = new Passwords(new JsonFile(join(folder, 'passwords.json'), passwordsFile, {}))
+  const file = new JsonFile(join(folder, 'clusters.json'), clustersFile, { clusters: [], last: null })
+  return { passwords, connections: new Connections({ file, passwords, onChange: () => {} }) }
+}
+
+const draft = (more: Partial<ClusterDraft> = {}): ClusterDraft => ({
+  id: null,
+  name: 'press',
+  url: 'http://10.0.0.1:6800/',
+  username: 'operator',
+  password: 'correct horse',
+  certificate: { kind: 'system' },
+  notifications: { failed: true, nodes: true },
+  ...more,
+})
+const onDisk = () =>
+  ['clusters.json', 'passwords.json'].map((name) => readFileSync(join(folder, name), 'utf8')).join('')
+
+describe('Connections', () => {
+  it('remembers clusters and their passwords, encrypted, over a start', () => {
+    const { id } = open().connections.save(draft())
+    expect(onDisk()).not.toContain('correct horse')
+    expect(statSync(join(folder, 'passwords.json')).mode & 0o777).toBe(0o600)
+    const again = open().connections
+    expect(again.list()).toMatchObject([{ id, name: 'press', url: 'http://10.0.0.1:6800', hasPassword: true }])
+    expect(again.address(id).password).toBe('correct horse')
+  })
+
+  it('keeps the password when the form leaves it empty, and forgets it when it would go somewhere else', () => {
+    const { connections } = open()
+    const { id } = connections.save(draft())
+    connections.save(draft({ id, name: 'renamed', password: null }))
+    expect(connections.address(id).password).toBe('correct horse')
+    connections.save(draft({ id, url: 'http://10.0.0.2:6800', password: null }))
+    expect(connections.address(id).password).toBeNull()
+  })
+
+  it('writes no password where the system cannot encrypt, and says why', () => {
+    computer.encrypts = false
+    const { connections, passwords } = open()
+    const { id } = connections.save(draft())
+    expect(passwords.noEncryption).toContain('secret store')
+    expect(connections.address(id).password).toBe('correct horse')
+    expect(readFileSync(join(folder, 'clusters.json'), 'utf8')).not.toContain('correct horse')
+    expect(open().connections.address(id).password).toBeNull()
+  })
+
+  it('exports without passwords, and imports what is not there yet', () => {
+    const { connections } = open()
+    connections.save(draft())
+    const text = connections.export()
+    expect(text).not.toMatch(/correct horse|"id"/)
+    expect(connections.import(text)).toBe(0)
+    rmSync(join(folder, 'clusters.json'))
+    const other = open().connections
+    expect(other.import(text)).toBe(1)
+    expect(other.list()).toMatchObject([{ name: 'press', username: 'operator' }])
+    expect(() => other.import('{"format":"other"}')).toThrow()
+  })
+
+  it('refuses a second cluster of the same name, and forgets a removed one with its password', () => {
+    const { connections } = open()
+    const { id } = connections.save(draft())
+    connections.last = id
+    expect(() => connections.save(draft())).toThrow('name press already')
+    connections.remove(id)
+    expect(open().connections.list()).toEqual([])
+    expect(open().connections.last).toBeNull()
+    expect(readFileSync(join(folder, 'passwords.json'), 'utf8').trim()).toBe('{}')
+  })
+
+  it('sets a file aside that it does not understand', () => {
+    writeFileSync(join(folder, 'clusters.json'), '{"clusters": 1}')
+    expect(open().connections.list()).toEqual([])
+    expect(readFileSync(join(folder, 'clusters.json.unreadable'), 'utf8')).toBe('{"clusters": 1}')
+  })
+})
