@@ -60,8 +60,12 @@ export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
   return { node, desk, probe, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
 }
 
-/** What this node has to do now, as a `load` event says it. */
-export function localLoad({ jobs, launcher }: Core) {
-  const { pending, starting } = jobs.counts()
-  return { pending: pending + starting, running: launcher.used, max_proc: launcher.maxProc, latency_ms: 0 }
+/** What this node has to do now, as a `load` event says it. What waits on a master waits for any node. */
+export function localLoad({ jobs, launcher, isMaster }: Core) {
+  return {
+    pending: isMaster ? 0 : jobs.counts().pending,
+    running: launcher.used,
+    max_proc: launcher.maxProc,
+    latency_ms: 0,
+  }
 }

@@ -197,7 +197,8 @@ export class LocalNode implements ScrapydApi {
       version: self.version,
       paused: self.paused,
       pause_note: self.pause_note,
-      pending: self.pending,
+      // What waits on a master waits for any node; a job that starts has its slot already.
+      pending: self.identity === 'master' ? 0 : this.#parts.jobs.counts().pending,
       running: this.#parts.self.launcher.used,
       max_proc: self.max_proc,
       last_error: null,
