@@ -12,14 +12,21 @@ import { until } from '../helpers/until.ts'
 const nothing = { lost: [], twice: [], never: [], wrong: [], stuck: [], crowded: [] }
 
 describe('kill -9 at random moments under load', () => {
-  it('of the daemon loses no job, runs none twice, and tells every exit code right', async () => {
-    const found = await crashRun({ kills: 10, jobs: 40, killsSpiders: false })
+  it('of a slave loses no job, runs none twice, and tells every exit code right', async () => {
+    const found = await crashRun({ identity: 'slave', kills: 10, jobs: 40, killsSpiders: false })
     expect(found).toEqual({ ...nothing, runs: 40 })
   })
 
-  it('of the daemon, of supervisors and of spiders loses no job, runs none twice, leaves none stuck', async () => {
-    const found = await crashRun({ kills: 6, jobs: 20, killsSpiders: true })
+  it('of a slave, of supervisors and of spiders loses no job, runs none twice, leaves none stuck', async () => {
+    const found = await crashRun({ identity: 'slave', kills: 6, jobs: 20, killsSpiders: true })
     expect(found).toEqual({ ...nothing, runs: expect.any(Number) })
+  })
+})
+
+describe('kill -9 of a master that runs jobs itself', () => {
+  it('loses no job, runs none twice, and tells every exit code right', async () => {
+    const found = await crashRun({ identity: 'master', kills: 6, jobs: 20, killsSpiders: false })
+    expect(found).toEqual({ ...nothing, runs: 20 })
   })
 })
 

@@ -9,6 +9,7 @@ import { until } from './until.ts'
 
 /** What a test with many crashes does. */
 export interface CrashPlan {
+  readonly identity: 'slave' | 'master'
   readonly kills: number
   readonly jobs: number
   /** Between two kills, a supervisor or a spider is killed, too. */
@@ -41,10 +42,12 @@ const CODES = [0, 0, 3, 7, 42] as const
  * moments. A client schedules all the time, and repeats what was not answered under the same Idempotency-Key.
  */
 export async function crashRun(plan: CrashPlan): Promise<CrashFindings> {
-  const random = Random.ofRun(`${plan.kills} kills, ${plan.jobs} jobs${plan.killsSpiders ? ', spiders killed' : ''}`)
+  const { identity, kills: planned, jobs: wanted, killsSpiders } = plan
+  const random = Random.ofRun(`${identity}, ${planned} kills, ${wanted} jobs${killsSpiders ? ', spiders killed' : ''}`)
   const workshop = new Workshop()
   const runs = workshop.path('runs')
   const daemon = await DaemonProcess.start({
+    identity,
     projects: { lives: livesProject, other: livesProject },
     scrapyd: { max_proc: MAX_PROC, cancel_timeout: 60, finished_to_keep: 100_000, jobs_to_keep: 100_000 },
   })
