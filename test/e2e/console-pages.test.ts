@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { consoleDir, ensureConsole } from '../../scripts/lib/console-build.ts'
+import { FakeDaemon } from '../helpers/fake-daemon.ts'
+import { sampleAnswers } from '../helpers/sample-answers.ts'
+import { sampleCluster, sampleJob, type SampleCluster } from '../helpers/sample-cluster.ts'
+import { chromiumArgs, chromiumPath } from '../helpers/setup-chromium.ts'
+import { until } from '../helpers/until.ts'
+
+const AXE = readFileSync(join(createRequire(import.meta.url).resolve('axe-core/package.json'), '../axe.min.js'), 'utf8')
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: readonly { readonly html: string }[]
+}
+
+let browser: Browser
+let context: BrowserContext
+let cluster: SampleCluster
+let daemon: FakeDaemon
+const problems: string[] = []
+
+beforeAll(async () => {
+  if (!(await ensureConsole())) throw new Error('the console could not be built')
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArgs] })
+})
+
+afterAll(() => browser.close())
+
+beforeEach(async () => {
+  problems.length = 0
+  cluster = sampleCluster()
+  // Behind a prefix, as in the harder half of all installations.
+  daemon = new FakeDaemon({ prefix: '/ops/scrapyd', answers: sampleAnswers(cluster), console: consoleDir })
+  await daemon.start()
+})
+
+afterEach(async () => {
+  await context.close()
+  await daemon.stop()
+})
+
+async function openContext(options: Parameters<Browser['newContext']>[0] = {}): Promise<void> {
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-US', ...options })
+}
+
+/** Opens a page of the console; what it complains about (CSP, errors) is kept. */
+async function open(route: string): Promise<Page> {
+  const page = await context.newPage()
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) problems.push(message.text())
+  })
+  page.on('pageerror', (error) => problems.push(String(error)))
+  await page.goto(`${daemon.base}#${route}`)
+  await page.getByRole('main').locator('h1, h2').first().waitFor()
+  // Everything has come: no skeleton is left, and a dialog that the address asks for is there.
+  await until(`${route} is complete`, async () => (await page.locator('.bone').count()) === 0)
+  if (/[?&]re?run=/.test(route)) await page.getByRole('dialog').waitFor()
+  return page
+}
+
+async function seriousViolations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const violations = (await page.evaluate(
+    "window.axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)",
+  )) as Violation[]
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
+}
+
+const ROUTES = [
+  '/',
+  '/nodes?node=n4',
+  '/nodes/n4',
+  '/nodes/n2/projects',
+  '/nodes/n1/history',
+  '/projects?pull=newspapers',
+  '/projects/newspapers',
+  '/projects/newspapers/jobs',
+  '/projects/newspapers/pulls',
+  '/forwards',
+  '/projects?run=newspapers&spider=sina_finance',
+  '/no/such/page',
+]
+
+describe('the pages', () => {
+  it.each([
+    ['English, light, 1440 wide', { colorScheme: 'light', locale: 'en-US' }],
+    ['Chinese, dark, 1024 wide', { colorScheme: 'dark', locale: 'zh-CN', viewport: { width: 1024, height: 768 } }],
+  ] as const)('break neither the policy nor the rules of accessibility: %s', async (_, options) => {
+    await openContext(options)
+    for (const route of ROUTES) {
+      const page = await open(route)
+      expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
+      // Nothing is cut off at the right.
+      expect({ route, over: await page.evaluate('document.documentElement.scrollWidth - innerWidth') }).toEqual({
+        route,
+        over: 0,
+      })
+      await page.close()
+    }
+    expect(problems).toEqual([])
+  }, 300_000)
+
+  it('show names as text, whatever is in them', async () => {
+    const evil = '<img src=x onerror="document.title=1">'
+    const job = sampleJob({
+      spider: evil,
+      project: evil,
+      state: 'running',
+      outcome: null,
+      ended_at: null,
+      node: 'crawl-01',
+      args: { [evil]: evil },
+    })
+    cluster.jobs.push(job)
+    for (const node of cluster.nodes) Object.assign(node, { pause_note: evil, last_error: evil })
+    await openContext()
+    for (const route of ['/nodes/n1', '/nodes?node=n3', `/projects?rerun=${job.key}`, '/']) {
+      const page = await open(route)
+      await page.close()
+    }
+    const page = await open('/nodes/n1')
+    await page.getByText(evil).first().waitFor()
+    expect(await page.locator('img').count()).toBe(0)
+    expect(problems).toEqual([])
+  })
+})
+
+describe('ten tabs', () => {
+  it('live on one event stream, and all show a change', async () => {
+    await openContext()
+    const tabs = await Promise.all(Array.from({ length: 10 }, () => open('/nodes')))
+    expect(daemon.streams).toHaveLength(1)
+    daemon.commit({ type: 'node', node: { ...cluster.nodes[1], name: 'renamed-01' } })
+    await Promise.all(tabs.map((tab) => tab.getByText('renamed-01').first().waitFor()))
+    // The other five connections are free for everything else.
+    await tabs[9]?.goto(`${daemon.base}#/projects`)
+    await tabs[9]?.getByText('finance_cn').first().waitFor()
+    expect(daemon.streams).toHaveLength(1)
+    await Promise.all(tabs.map((tab) => tab.close()))
+    await until('the stream ends with the last tab', () => daemon.streams.length === 0)
+  })
+
+  it('come back by themselves after the master was away', async () => {
+    await openContext()
+    const [one, two] = await Promise.all([open('/nodes'), open('/nodes')])
+    daemon.isDeaf = true
+    daemon.cut()
+    await one.getByText(/Reconnecting, next try in/).waitFor()
+    await one.getByText(/Reconnecting to hq-01/).waitFor()
+    daemon.commit({ type: 'node', node: { ...cluster.nodes[1], name: 'renamed-01' } })
+    daemon.isDeaf = false
+    await Promise.all([one, two].map((tab) => tab.getByText('renamed-01').first().waitFor()))
+    await one.getByText('Live', { exact: true }).waitFor()
+    expect(await one.getByText(/Reconnecting/).count()).toBe(0)
+  })
+})
