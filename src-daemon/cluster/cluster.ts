@@ -412,7 +412,7 @@ export class Cluster implements ScrapydApi {
       concurrently(slaves, AT_ONCE, onSlave),
       hasLocal
         ? projects
-            .pull(project, by.name, (step) => tell(nodeName, step.steps))
+            .pull(project, by.name, (step) => tell(nodeName, step.steps), pull.id)
             .then((done) => tell(nodeName, done.steps))
             .catch((error: unknown) => {
               const message = (error as Error).message

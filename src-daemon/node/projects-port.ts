@@ -44,7 +44,7 @@ export interface LocalProjects {
     version: string | null,
   ): Promise<RunnableCode & { readonly version: string | null }>
   /** Pulls one or all projects; resolves when all are done. `onStep` is told of every change. */
-  pull(name: string | null, by: string | null, onStep: (pull: Pull) => void): Promise<Pull>
+  pull(name: string | null, by: string | null, onStep: (pull: Pull) => void, id?: string): Promise<Pull>
   /** Keeps a pull over many nodes as the one that is shown. */
   recordPull(pull: Pull): Promise<void>
   pulls(name: string): readonly Pull[]

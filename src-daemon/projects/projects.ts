@@ -170,10 +170,13 @@ export class Projects {
     return codeVersionOf(await versions.require(name, null), (await lists.get(name)).fingerprint)
   }
 
-  /** Pulls one project, or all (null). Resolves when all is done; failures are in the steps. Throws NotSupportedError. */
-  async pull(name: string | null, by: string | null, onStep: (pull: Pull) => void): Promise<Pull> {
+  /**
+   * Pulls one project, or all (null). Resolves when all is done; failures are in the steps. Throws NotSupportedError.
+   * @param id of the pull over many nodes that this is a part of, and under which `recordPull` will keep the whole
+   */
+  async pull(name: string | null, by: string | null, onStep: (pull: Pull) => void, id?: string): Promise<Pull> {
     const projects = name === null ? this.list() : [this.require(name)]
-    return await this.#parts.pullCode.pull({ projects, named: name !== null, by, onStep })
+    return await this.#parts.pullCode.pull({ id, projects, named: name !== null, by, onStep })
   }
 
   /** Keeps a pull over many nodes, of which this node's was a part. */

@@ -15,6 +15,8 @@ const AT_ONCE = 4
 
 /** What a pull is asked for. */
 export interface PullRequest {
+  /** Of the pull over many nodes that this is a part of; left out: one of its own. */
+  readonly id?: string | undefined
   readonly projects: readonly ExposedProject[]
   /** Whether the projects were named; where all are meant, those that are not under git are just passed over. */
   readonly named: boolean
@@ -65,7 +67,7 @@ export class PullCode {
       )
     }
     const projects = request.projects.map(({ name }) => name)
-    const pull = { id: randomUUID(), projects, started_at: new Date(now()).toISOString(), by: request.by }
+    const pull = { id: request.id ?? randomUUID(), projects, started_at: new Date(now()).toISOString(), by: request.by }
     const progress = new PullProgress(pull, nodeName, request.onStep)
     const limit = new Limit(AT_ONCE)
     const groups = await this.#groups(request.projects)
