@@ -22,7 +22,9 @@ export function findChromium(): string | null {
 export function testsNeedChromium(): boolean {
   const folder = join(root, 'test')
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some(
-    (file) => file.endsWith('.test.ts') && readFileSync(join(folder, file), 'utf8').match(/setup-chromium|desktop-app/) !== null,
+    (file) =>
+      file.endsWith('.test.ts') &&
+      readFileSync(join(folder, file), 'utf8').match(/setup-chromium|console-browser|console-stage|desktop-app/) !== null,
   )
 }
 

@@ -7,8 +7,10 @@ export interface StyledRun {
 const COLOURS = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white']
 /** Escape sequences: CSI, OSC (titles, links) up to its end, and the two-character ones. */
 const SEQUENCE =
+  // oxlint-disable-next-line no-control-regex -- the escape character is what is looked for
   /\u001b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -~])?/g
 /** Control characters but the tab, and those that turn the direction of text around. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is removed
 const UNSEEN = /[\0-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
 
 interface Style {
