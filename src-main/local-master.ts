@@ -366,7 +366,7 @@ function describePython(python: Interpreter | null): string {
 }
 
 function explainEnd(code: number | null | 'silent', log: string): [reason: string, help: string | null] {
-  const last = log.trimEnd().split('\n').slice(-6).join('\n')
+  const last = log.trimEnd().split('\n').slice(-20).join('\n')
   if (code === 'silent') return [`It did not answer within ${ANSWER_LIMIT_MS / 1_000} s.`, last]
   if (code === IN_USE) return ['Another daemon works on this data folder.', last]
   return [code === null ? 'The daemon was killed.' : `The daemon ended with status ${code}.`, last]

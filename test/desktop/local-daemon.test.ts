@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { root } from '../../scripts/lib/root.ts'
+import { clientOf } from '../../src-main/connection-test.ts'
+import type { LocalState } from '../../src-main/ipc-contract.ts'
+import { JsonFile } from '../../src-main/json-file.ts'
+import { isAlive, localFolders, recordedPid } from '../../src-main/local-daemon.ts'
+import { LocalMaster, localSettings } from '../../src-main/local-master.ts'
+import { testPython } from '../helpers/setup-python.ts'
+import { until } from '../helpers/until.ts'
+
+const LIMIT = 90_000
+let folder: string
+let masters: LocalMaster[]
+/** As the system's store would keep it; cleared: it keeps none. */
+let stored: Map<string, string>
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-local-'))
+  masters = []
+  stored = new Map()
+})
+afterEach(async () => {
+  for (const master of masters) await master.stop()
+  rmSync(folder, { recursive: true, force: true })
+}, LIMIT)
+
+function make(states: LocalState[] = [], program = join(root, 'src-daemon/bin/scrapyd-service.mjs')): LocalMaster {
+  const master = new LocalMaster({
+    dataDir: join(folder, 'local'),
+    program,
+    nodeName: 'here',
+    env: process.env,
+    settings: new JsonFile(join(folder, 'local.json'), localSettings, { background: false, port: null }),
+    passwords: { get: (id) => stored.get(id) ?? null, set: (id, password) => void stored.set(id, password) },
+    findPython: () => Promise.resolve({ path: testPython(), version: '3', scrapy: '2' }),
+    onChange: (state) => states.push(state),
+  })
+  masters.push(master)
+  return master
+}
+
+const pid = () => recordedPid(localFolders(join(folder, 'local'))) ?? -1
+
+describe('LocalMaster', () => {
+  it(
+    'tells each step, serves 127.0.0.1 only with its random password, and leaves no process',
+    async () => {
+      const states: LocalState[] = []
+      const master = make(states)
+      await master.start()
+      expect(master.state).toMatchObject({ state: 'running', background: false })
+      const steps = states.flatMap((state) => (state.state === 'starting' ? state.steps.map(({ step }) => step) : []))
+      expect([...new Set(steps)]).toEqual(['folder', 'port', 'python', 'answer'])
+      const { url, password } = master.address
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+      expect((await fetch(`${url}/daemonstatus.json`)).status).toBe(401)
+      expect(readFileSync(master.folders.config, 'utf8')).not.toContain(password)
+      const daemon = pid()
+      await master.stop()
+      expect(master.state.state).toBe('stopped')
+      expect(isAlive(daemon)).toBe(false)
+    },
+    LIMIT,
+  )
+
+  it(
+    'is started again when it dies',
+    async () => {
+      const states: LocalState[] = []
+      const master = make(states)
+      await master.start()
+      const first = pid()
+      process.kill(first, 'SIGKILL')
+      await until('it waits', () => states.some(({ state }) => state === 'waiting'))
+      await until('it runs again', () => master.state.state === 'running' && pid() !== first)
+      expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ attempt: 1 })
+    },
+    LIMIT,
+  )
+
+  it(
+    'goes on in the background, and is found again with the same data',
+    async () => {
+      const before = make()
+      await before.start()
+      before.setBackground(true)
+      const daemon = pid()
+      await before.quit()
+      expect(isAlive(daemon)).toBe(true)
+      const after = make()
+      await after.find()
+      expect(after.state).toMatchObject({ state: 'running', background: true, url: before.address.url })
+      expect(pid()).toBe(daemon)
+      expect((await clientOf(after.address).call('getNode')).node_name).toBe('here')
+    },
+    LIMIT,
+  )
+
+  it(
+    'is started anew, never twice, when its password is lost',
+    async () => {
+      const before = make()
+      await before.start()
+      before.setBackground(true)
+      const daemon = pid()
+      await before.quit()
+      stored.clear()
+      const after = make()
+      await after.start()
+      expect(after.state.state).toBe('running')
+      expect(isAlive(daemon)).toBe(false)
+      expect(pid()).not.toBe(daemon)
+    },
+    LIMIT,
+  )
+
+  it(
+    'ends its spiders with it, and takes new ones at the next start',
+    async () => {
+      const master = make()
+      await master.start()
+      const client = clientOf(master.address)
+      await client.call('addProject', {
+        params: { project: 'news' },
+        body: { path: join(root, 'examples/newspapers') },
+      })
+      const { results } = await client.call('createJobs', {
+        body: { project: 'news', spider: 'night_ticker' },
+      })
+      const key = results[0]?.job?.key ?? ''
+      const { pid: spider } = await until('it runs', async () => {
+        const job = await client.call('getJob', { params: { key } })
+        return job.state === 'running' && job
+      })
+      await master.quit()
+      expect(isAlive(spider ?? -1)).toBe(false)
+      const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
+      expect(stdout).not.toContain(folder)
+      const again = make()
+      await again.start()
+      const self = await clientOf(again.address).call('getNode')
+      expect([self.paused, self.running]).toEqual([false, 0])
+    },
+    LIMIT,
+  )
+
+  it(
+    'says why it does not run',
+    async () => {
+      const master = make([], join(folder, 'no-such-program.mjs'))
+      await master.start()
+      expect(master.state).toMatchObject({ state: 'failed', reason: 'The daemon ended with status 1.' })
+      expect(JSON.stringify(master.state)).toContain('no-such-program')
+    },
+    LIMIT,
+  )
+})

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { createServer as createHttp } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { peerCertificate, testConnection, type Address } from '../../src-main/connection-test.ts'
+import type { CertificateRule } from '../../src-main/ipc-contract.ts'
+import { secureFetch } from '../../src-main/secure-fetch.ts'
+import { root } from '../../scripts/lib/root.ts'
+
+const tls = (name: string) => readFileSync(join(root, 'test/fixtures/tls', name), 'utf8')
+const SYSTEM: CertificateRule = { kind: 'system' }
+const OWN_CA: CertificateRule = { kind: 'ca', name: 'ca.pem', pem: tls('ca.pem') }
+
+let server: { close(): unknown; closeAllConnections(): void } | null = null
+afterEach(() => {
+  server?.closeAllConnections()
+  server?.close()
+  server = null
+})
+
+/** Every request that came so far, by its Authorization. */
+const seen: (string | undefined)[] = []
+
+async function serve(answer: (path: string) => [status: number, body: unknown], isTls = false): Promise<string> {
+  seen.length = 0
+  const listener: Parameters<typeof createHttp>[1] = (request, response) => {
+    seen.push(request.headers.authorization)
+    const [status, body] = answer(request.url ?? '')
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  }
+  const made = isTls
+    ? createServer({ cert: tls('server.pem'), key: tls('server.key') }, listener)
+    : createHttp(listener)
+  server = made
+  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve))
+  return `${isTls ? 'https' : 'http'}://127.0.0.1:${(made.address() as AddressInfo).port}`
+}
+
+const address = (url: string, more: Partial<Address> = {}): Address => ({
+  url,
+  username: 'operator',
+  password: 'secret',
+  certificate: SYSTEM,
+  ...more,
+})
+
+describe('testConnection', () => {
+  it('says that nothing listens', async () => {
+    const gone = await serve(() => [200, {}])
+    server?.close()
+    expect(await testConnection(address(gone))).toMatchObject({
+      kind: 'unreachable',
+      reason: expect.stringContaining('connection refused') as string,
+    })
+    expect(await testConnection(address('http://no-such-host.invalid'))).toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('says that a stock Scrapyd or another server is no master', async () => {
+    const scrapyd = await serve((path) => (path === '/daemonstatus.json' ? [200, { status: 'ok' }] : [404, 'nothing']))
+    expect(await testConnection(address(scrapyd))).toMatchObject({ kind: 'not-a-master', found: 'scrapyd' })
+    server?.close()
+    expect(await testConnection(address(await serve(() => [200, {}])))).toMatchObject({
+      kind: 'not-a-master',
+      found: 'other',
+    })
+  })
+
+  it('says that the password is wrong, or missing', async () => {
+    const url = await serve(() => [401, {}])
+    expect(await testConnection(address(url))).toEqual({ kind: 'wrong-password', username: 'operator' })
+    expect(await testConnection(address(url, { username: '' }))).toEqual({ kind: 'password-needed' })
+    expect(await testConnection(address(url, { password: null }))).toEqual({ kind: 'password-needed' })
+  })
+
+  it('tells a certificate that is not trusted, with what is needed to judge it', async () => {
+    const url = await serve(() => [401, {}], true)
+    const result = await testConnection(address(url))
+    expect(result).toMatchObject({
+      kind: 'certificate',
+      peer: { subject: 'CN=localhost', issuer: 'CN=Test CA of Scrapyd Service' },
+    })
+    expect(seen).toEqual([])
+  })
+
+  it('accepts an own CA, and the one certificate that was pinned', async () => {
+    const url = await serve(() => [401, {}], true)
+    const wrong = { kind: 'wrong-password', username: 'operator' }
+    expect(await testConnection(address(url, { certificate: OWN_CA }))).toEqual(wrong)
+    const { fingerprint = '' } = (await peerCertificate(url)) ?? {}
+    expect(await testConnection(address(url, { certificate: { kind: 'pinned', fingerprint } }))).toEqual(wrong)
+    expect(seen).toHaveLength(2)
+  })
+
+  it('sends nothing to a server whose certificate is not the pinned one', async () => {
+    const url = await serve(() => [200, {}], true)
+    const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':')
+    const result = await testConnection(address(url, { certificate: { kind: 'pinned', fingerprint } }))
+    expect(result).toMatchObject({
+      kind: 'certificate',
+      reason: expect.stringContaining('not the pinned one') as string,
+    })
+    expect(seen).toEqual([])
+  })
+})
+
+describe('secureFetch', () => {
+  it('gives what fetch gives: body, headers, and an end by its signal', async () => {
+    const url = await serve(() => [200, { a: '新闻' }], true)
+    const ask = secureFetch(OWN_CA)
+    const answer = await ask(`${url}/x`, { method: 'POST', body: 'b', headers: { 'content-type': 'text/plain' } })
+    expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
+      200,
+      'application/json',
+      { a: '新闻' },
+    ])
+    const stop = AbortSignal.abort(new Error('not wanted'))
+    await expect(ask(url, { signal: stop })).rejects.toThrow('not wanted')
+  })
+})
