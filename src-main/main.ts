@@ -67,7 +67,13 @@ function start(): void {
     findPython: () => findInterpreter(candidates(process.env, homedir())),
     onChange: (state) => tell({ type: 'local', local: state }),
   })
-  const native = new Native({ words, trayIcon: process.platform === 'darwin' ? join(root, 'build/tray.png') : join(icons, '32x32.png'), window: () => window, show, onOpen: navigate })
+  const native = new Native({
+    words,
+    trayIcon: process.platform === 'darwin' ? join(root, 'build/tray.png') : join(icons, '32x32.png'),
+    window: () => window,
+    show,
+    onOpen: navigate,
+  })
   const open = new OpenSession({
     connections,
     local,

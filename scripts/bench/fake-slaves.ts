@@ -58,7 +58,7 @@ function now(): string {
   return new Date().toISOString()
 }
 
-function send(response: ServerResponse, event: { readonly type: string }): void {
+function send(response: ServerResponse, event: { readonly type: string; readonly [field: string]: unknown }): void {
   response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
 }
 

@@ -758,7 +758,13 @@ function statusOf(node: Node) {
 }
 
 /** Place and question of a GET, which carries no body. */
-function where<P, Q>({ params, query }: { readonly params: P; readonly query: Q }): { readonly params: P; readonly query: Q } {
+function where<P, Q>({
+  params,
+  query,
+}: {
+  readonly params: P
+  readonly query: Q
+}): { readonly params: P; readonly query: Q } {
   return { params, query }
 }
 

@@ -92,20 +92,24 @@ describe('the pages', () => {
   it.each([
     ['English, light, 1440 wide', { colorScheme: 'light', locale: 'en-US' }],
     ['Chinese, dark, 1024 wide', { colorScheme: 'dark', locale: 'zh-CN', viewport: { width: 1024, height: 768 } }],
-  ] as const)('break neither the policy nor the rules of accessibility: %s', async (_, options) => {
-    await openContext(options)
-    for (const route of ROUTES) {
-      const page = await open(route)
-      expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
-      // Nothing is cut off at the right.
-      expect({ route, over: await page.evaluate('document.documentElement.scrollWidth - innerWidth') }).toEqual({
-        route,
-        over: 0,
-      })
-      await page.close()
-    }
-    expect(problems).toEqual([])
-  }, 300_000)
+  ] as const)(
+    'break neither the policy nor the rules of accessibility: %s',
+    async (_, options) => {
+      await openContext(options)
+      for (const route of ROUTES) {
+        const page = await open(route)
+        expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
+        // Nothing is cut off at the right.
+        expect({ route, over: await page.evaluate('document.documentElement.scrollWidth - innerWidth') }).toEqual({
+          route,
+          over: 0,
+        })
+        await page.close()
+      }
+      expect(problems).toEqual([])
+    },
+    300_000,
+  )
 
   it('show names as text, whatever is in them', async () => {
     const evil = '<img src=x onerror="document.title=1">'

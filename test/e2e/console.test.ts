@@ -28,6 +28,7 @@ describe('the console in front of a real cluster', () => {
   afterAll(() => stage.close())
   afterEach(async () => {
     await stage.browser.leave()
+    // oxlint-disable-next-line vitest/no-standalone-expect -- what the page complained of fails the test that just ran
     expect(stage.browser.troubles.splice(0)).toEqual([])
   })
 

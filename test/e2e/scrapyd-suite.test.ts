@@ -119,7 +119,8 @@ const questions: readonly Question[] = [
 
 /** An answer as far as it does not tell who gave it. */
 async function answerOf(url: string, { method, path, form = [], raw }: Question, headers: Record<string, string> = {}) {
-  const text = raw ?? new URLSearchParams(form.map(([name, value]) => [name, String(value)])).toString()
+  const text =
+    raw ?? new URLSearchParams(form.map(([name, value]): [string, string] => [name, String(value)])).toString()
   const isMultipart = form.some(([, value]) => typeof value !== 'string')
   const body = new FormData()
   for (const [name, value] of form) {

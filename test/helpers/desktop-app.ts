@@ -9,9 +9,10 @@ import { root } from '../../scripts/lib/root.ts'
 import { serveAsset, START_URL } from '../../src-main/app-protocol.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
 import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
+import type * as ElectronStandIn from './electron-stand-in.ts'
 import { until } from './until.ts'
 
-type StandIn = typeof import('./electron-stand-in.ts')
+type StandIn = typeof ElectronStandIn
 
 /** Chromium shows pages of https only as a secure context; `app:` is one in Electron. */
 const ORIGIN = 'https://console.test'

@@ -94,7 +94,10 @@ export class ApiClient {
   async openFile(url: string, options: CallOptions = {}): Promise<Response> {
     let path = url.startsWith('/') ? url : `/${url}`
     for (let hops = 0; hops < 3; hops++) {
-      const init = { headers: { ...options.headers }, ...(options.signal === undefined ? {} : { signal: options.signal }) }
+      const init = {
+        headers: { ...options.headers },
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      }
       const response = await this.#fetch(path, init)
       if (response.ok) return response
       const location = response.headers.get('location')
