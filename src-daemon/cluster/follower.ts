@@ -175,6 +175,8 @@ export class Follower {
   async #flush(): Promise<void> {
     const { node, writer, ledger, log, onProject, onJobs, onDoubt } = this.#parts
     try {
+      // All that arrived together goes into one transaction.
+      await Promise.resolve()
       while (this.#waiting.length > 0) {
         const events = this.#waiting.splice(0, BATCH)
         const stored = await writer.write(() => this.#store(events))

@@ -50,7 +50,7 @@ describe('a slave that is stopped (SIGSTOP)', () => {
     expect(offline.since > since).toBe(true)
     expect(offline.last_error).toMatch(/no answer/)
     await ask()
-    expect(await master.job(job.id)).toMatchObject({ state: 'running', node: 'slave1' })
+    expect(await master.job(job.id)).toMatchObject({ state: 'running', node: 'slave1', node_offline: true })
     const cancelled = await timed('cancel', master.client.webservice('cancel', { project: 'lives', job: job.id }))
     expect(cancelled).toMatchObject({ prevstate: 'running' })
     // What runs there runs on; nobody hears of it yet.
