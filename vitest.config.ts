@@ -50,6 +50,16 @@ export default defineConfig({
           env,
         },
       },
+      // The same in Electron itself, where its binary is (`npm run test:electron`).
+      {
+        test: {
+          name: 'electron',
+          include: ['test/electron/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          env,
+        },
+      },
       {
         test: {
           name: 'e2e',

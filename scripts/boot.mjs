@@ -18,16 +18,26 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 /** @type {Readonly<Record<string, { script: string, first?: string[], says: string }>>} */
 const tasks = {
   start: { script: 'start.ts', says: 'start a master on 127.0.0.1:6800 with examples/newspapers' },
-  test: { script: 'test.ts', first: ['unit', 'renderer', 'main', 'desktop', 'e2e'], says: 'run all tests but the soak tests' },
+  test: {
+    script: 'test.ts',
+    first: ['unit', 'renderer', 'main', 'desktop', 'e2e'],
+    says: 'run all tests but the soak tests',
+  },
   'test:unit': { script: 'test.ts', first: ['unit', 'renderer', 'main'], says: 'run the tests that need no daemon' },
   'test:e2e': { script: 'test.ts', first: ['e2e'], says: 'run the tests with real daemons and real Scrapy' },
-  'test:desktop': { script: 'test.ts', first: ['desktop'], says: 'run the desktop app in a browser, with real daemons' },
+  'test:desktop': {
+    script: 'test.ts',
+    first: ['desktop'],
+    says: 'run the desktop app in a browser, with real daemons',
+  },
+  'test:electron': { script: 'test-electron.ts', says: 'run the desktop app in Electron itself, where its binary is' },
   'test:soak': { script: 'test.ts', first: ['soak'], says: 'repeat the crash tests at length' },
   check: { script: 'check.ts', says: 'format, lint, types, unused code, lock file' },
   format: { script: 'format.ts', says: 'write the format that check asks for' },
   build: { script: 'build.ts', says: 'build the daemon as JavaScript (and the console)' },
   pack: { script: 'pack.ts', says: 'build the packages of the desktop app for this system' },
   'pack:check': { script: 'pack-check.ts', says: 'pack with a stub runtime, offline, and verify the content' },
+  screenshots: { script: 'screenshots.ts', says: 'take pictures of every page into docs/screenshots' },
   bench: { script: 'bench.ts', says: 'measure, side by side with stock Scrapyd' },
 }
 

@@ -93,7 +93,7 @@ await runTask(async () => {
     checkArchive(join(resources, 'app.asar'))
     check('nothing had to be unpacked from the archive', !existsSync(join(resources, 'app.asar.unpacked')))
     checkDaemon(join(resources, 'daemon'))
-    const program = readdirSync(app).find((name) => /^scrapyd-service/.test(name)) ?? ''
+    const program = readdirSync(app).find((name) => name.startsWith('scrapyd-service')) ?? ''
     await checkFuses(join(app, program))
     const job = await runSpiderWith(
       [process.execPath, join(resources, 'daemon/bin/scrapyd-service.mjs')],

@@ -73,7 +73,7 @@ describe('Connections', () => {
     const other = open().connections
     expect(other.import(text)).toBe(1)
     expect(other.list()).toMatchObject([{ name: 'press', username: 'operator' }])
-    expect(() => other.import('{"format":"other"}')).toThrow()
+    expect(() => other.import('{"format":"other"}')).toThrow('scrapyd-service-clusters')
   })
 
   it('refuses a second cluster of the same name, and forgets a removed one with its password', () => {
