@@ -22,7 +22,7 @@ const ofConsole = [
   'vue-router',
 ]
 /** Started by scripts/tasks by their files. */
-const ofChecks = ['oxfmt', 'vue-tsc', 'electron-builder']
+const ofChecks = ['oxfmt', 'vue-tsc', 'axe-core', 'electron-builder']
 const hasDesktop = existsSync('src-main/main.ts')
 const hasConsole = existsSync('src-renderer/main.ts')
 
@@ -43,8 +43,6 @@ const config: KnipConfig = {
       project: ['scripts/**/*.{ts,mjs}', 'test/**/*.{ts,vue}', 'src-main/**/*.ts', 'src-renderer/**/*.{ts,vue}'],
       // Written by its build.
       ignore: ['src-renderer/components.d.ts'],
-      // Electron's declarations decide what the stand-in has to have, not its users.
-      ignoreIssues: { 'test/helpers/electron-stand-in.ts': ['exports', 'types'] },
       vite: { config: ['src-renderer/vite.config.ts', 'src-main/vite.*.config.ts'] },
       ignoreDependencies: [...ofChecks, ...(hasDesktop ? [] : ofDesktop), ...(hasConsole ? [] : ofConsole)],
     },
@@ -53,6 +51,8 @@ const config: KnipConfig = {
       project: ['**/*.{ts,mjs}'],
     },
   },
+  // Electron's declarations decide what the stand-in has to have, not its users.
+  ignoreIssues: { 'test/helpers/electron-stand-in.ts': ['exports', 'types'] },
   ignoreExportsUsedInFile: true,
 }
 
