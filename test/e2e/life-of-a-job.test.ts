@@ -31,7 +31,7 @@ describe('the life of a job', () => {
     expect(job.cpu_seconds).toBeGreaterThan(0.1)
     expect(job.max_rss_bytes).toBeGreaterThan(10_000_000)
     expect(job.stats).toMatchObject({ finish_reason: 'finished', item_scraped_count: 5 })
-    expect(job.log_url).toBe('/logs/newspapers/云溪日报/first.log')
+    expect(job.log_url).toBe(`/logs/newspapers/${encodeURIComponent('云溪日报')}/first.log`)
 
     const seen = async () => {
       const { finished, running, pending } = await daemon.listJobs()
@@ -55,7 +55,7 @@ describe('the life of a job', () => {
       outcome: 'finished',
       exit_code: 0,
       cluster_node: 'node1',
-      items_url: '/items/newspapers/云溪日报/first.jl',
+      items_url: `/items/newspapers/${encodeURIComponent('云溪日报')}/first.jl`,
     })
     expect(before.row?.start_time).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/)
     expect(String(before.row?.end_time) > String(before.row?.start_time)).toBe(true)
@@ -271,6 +271,21 @@ describe('the queue of a node', () => {
     expect((await daemon.listJobs()).finished.map(({ id }) => id)).toEqual(expected.toReversed())
   })
 
+  it('stays paused over kill -9, with the note, until it is resumed', async () => {
+    const { daemon } = stage
+    await daemon.client.call('pauseNode', { body: { note: 'the disk is changed 换硬盘' } })
+    const id = await daemon.schedule('lives', 'nothing_at_all')
+    await daemon.kill9()
+    await daemon.startAgain()
+    expect(await daemon.client.call('getNode')).toMatchObject({
+      paused: true,
+      pause_note: 'the disk is changed 换硬盘',
+    })
+    expect(await daemon.job(id)).toMatchObject({ state: 'pending', reason: expect.stringContaining('paused') })
+    await stage.resume()
+    expect(await daemon.ended(id)).toMatchObject({ outcome: 'finished' })
+  })
+
   it('is fair between projects, and never runs more than max_proc', async () => {
     const { daemon } = stage
     await daemon.stop()
@@ -449,10 +464,16 @@ describe('the code of a project', () => {
     await daemon.startAgain()
     const names = async () => (await daemon.client.webservice('listprojects'))['projects']
     expect(await names()).toEqual(['added', 'changing', 'lives', 'owning'])
+    const running = await daemon.schedule('added', 'long')
+    const { key, pid } = await daemon.running(running)
     await stage.pause()
     const pending = await daemon.schedule('added', 'quick')
-    const running = await stage.daemon.post('/delproject.json', { project: 'added' })
-    expect(await running.json()).toEqual({ node_name: 'node1', status: 'ok' })
+    const answer = await stage.daemon.post('/delproject.json', { project: 'added' })
+    expect(await answer.json()).toEqual({ node_name: 'node1', status: 'ok' })
+    // What runs runs on, is visible, and can be cancelled.
+    expect((await daemon.listJobs()).running).toMatchObject([{ id: running, pid }])
+    await daemon.client.call('cancelJob', { params: { key }, body: {} })
+    expect(await daemon.ended(running)).toMatchObject({ outcome: 'cancelled', pid })
     await stage.resume()
     expect(await daemon.ended(pending)).toMatchObject({
       outcome: 'cancelled',

@@ -458,7 +458,7 @@ describe('jobs and files, as the pages and listings of Scrapyd show them', () =>
         spider: 'araña1',
         start_time: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/),
         end_time: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/),
-        log_url: '/logs/quotesbot/araña1/j1.log',
+        log_url: '/logs/quotesbot/ara%C3%B1a1/j1.log',
         items_url: null,
       },
     ])
@@ -470,7 +470,7 @@ describe('jobs and files, as the pages and listings of Scrapyd show them', () =>
       finished: 1,
     })
     const page = await (await daemon.get('/jobs', { headers: { 'X-Forwarded-Prefix': '/path/to' } })).text()
-    expect(page).toContain('<a href="/path/to/logs/quotesbot/araña1/j1.log">Log</a>')
+    expect(page).toContain('<a href="/path/to/logs/quotesbot/ara%C3%B1a1/j1.log">Log</a>')
     expect(page).not.toContain('<th>Items</th>')
     expect(page).not.toContain('<th>Cancel</th>')
     expect(page).not.toContain('cancel.json')
