@@ -14,8 +14,8 @@ import { useTransport } from './use-transport.ts'
 export type LogStatus = 'opening' | 'live' | 'ended' | 'away' | 'missing' | 'gone' | 'failed'
 
 /** Lines that are held at most, and how many stay when there are more. */
-const MOST = 12_000
-const KEPT = 9_000
+const MOST = 6_000
+const KEPT = 4_500
 /** Bytes of one reading. */
 const CHUNK = 256 * 1_024
 const CHUNK_FILTERED = 1_024 * 1_024

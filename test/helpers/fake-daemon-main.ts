@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import type { Job } from '../../src-daemon/api/contract/values.ts'
 import { FakeDaemon } from './fake-daemon.ts'
 import { sampleAnswers } from './sample-answers.ts'
+import { sampleLog } from './sample-log.ts'
 import { sampleCluster } from './sample-cluster.ts'
 
 // A cluster to look at: `node test/helpers/fake-daemon-main.ts [port]` serves the built console with generated data that
@@ -11,6 +12,10 @@ const tell = (job: Job) => daemon.commit({ type: 'job', job })
 const daemon = new FakeDaemon({
   answers: sampleAnswers(cluster, (job) => void tell(job)),
   console: fileURLToPath(new URL('../../dist/console', import.meta.url)),
+  tailed: (key) => {
+    const job = cluster.jobs.find((each) => each.key === key)
+    return job === undefined ? null : { text: sampleLog(job), isOver: job.state === 'finished' }
+  },
 })
 console.log(await daemon.start(Number(process.argv[2] ?? 6_899)))
 

@@ -38,6 +38,8 @@ export interface FakeDaemonOptions {
   readonly console?: string
   /** Where the console is served, as behind a reverse proxy (`/scrapyd`). */
   readonly prefix?: string
+  /** What a tail of this log is sent at once. */
+  readonly tailed?: (key: string) => { readonly text: string; readonly isOver: boolean } | null
 }
 
 const TYPES: Record<string, string> = {
@@ -205,6 +207,18 @@ export class FakeDaemon {
     if (name === 'addTail') stream.tails.set(params['tail'] ?? '', { key, offset })
     else stream.tails.delete(params['tail'] ?? '')
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ size: 0, status: 'ok' }))
+    const piece = name === 'addTail' ? (this.#options.tailed?.(key) ?? null) : null
+    if (piece === null) return
+    const event = {
+      type: 'log',
+      tail: params['tail'],
+      key,
+      offset: 0,
+      length: new TextEncoder().encode(piece.text).length,
+      text: piece.text,
+      state: piece.isOver ? 'end' : 'live',
+    }
+    stream.response.write(`event: log\ndata: ${JSON.stringify(event)}\n\n`)
   }
 
   #file(path: string, response: ServerResponse): void {

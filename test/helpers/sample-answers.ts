@@ -1,5 +1,6 @@
 import type { Job, NodeDetail } from '../../src-daemon/api/contract/values.ts'
 import { FakeProblem, type FakeAnswers } from './fake-daemon.ts'
+import { sampleItems, sampleLog, sampleLogIndex, sampleLogMatches, sampleRates, sampleStats } from './sample-log.ts'
 import { sampleJob, sampleOverview, sampleSpider, type SampleCluster } from './sample-cluster.ts'
 
 const DAY = 86_400_000
@@ -144,14 +145,34 @@ export function sampleAnswers(cluster: SampleCluster, changed: (job: Job) => voi
         next: start + limit < jobs.length ? String(start + limit) : null,
       }
     },
-    getJob: ({ params }) => ({
-      ...job(params['key']),
-      stats: {},
-      rates: [],
-      usual: null,
-      log_url: null,
-      items_url: null,
-      output_tail: null,
+    getJob: ({ params }) => {
+      const found = job(params['key'])
+      const runs = found.exit_code === 1 ? {} : sampleStats(found)
+      return {
+        ...found,
+        stats: found.pages === null ? {} : runs,
+        rates: found.state === 'running' ? sampleRates() : [],
+        usual: { runs: 20, duration_seconds: 3_300, pages: 34_000, items: 23_700 },
+        log_url: `/logs/${found.project}/${found.spider}/${found.id}.log`,
+        items_url: `/items/${found.project}/${found.spider}/${found.id}.jl`,
+        output_tail: found.exit_code === 1 ? "ModuleNotFoundError: No module named 'dateutil'\n" : null,
+      }
+    },
+    getLog: ({ params, query }) => {
+      const bytes = new TextEncoder().encode(sampleLog(job(params['key'])))
+      const offset = Number(query.get('offset') ?? 0)
+      return bytes.slice(offset, offset + Number(query.get('limit') ?? 262_144))
+    },
+    getLogIndex: ({ params }) => sampleLogIndex(sampleLog(job(params['key']))),
+    searchLog: ({ params, query }) => {
+      const log = sampleLog(job(params['key']))
+      const matches = sampleLogMatches(log, query)
+      return { matches: matches.slice(0, 1_000), total: matches.length, next: null, size: log.length }
+    },
+    getItems: ({ params }) => ({
+      items: (job(params['key']).items ?? 0) > 0 ? sampleItems() : [],
+      next: null,
+      size: 9_000,
     }),
     createJobs: ({ body }) => ({
       results: ((body as { jobs?: Partial<Job>[] }).jobs ?? [body as Partial<Job>]).map(schedule),

@@ -269,6 +269,7 @@ function sampleJobs(now: number): Job[] {
     job(project, spider, 'finished', 'failed', minutes, {
       reason,
       exit_code: 1,
+      pages: change.items ?? 0,
       items: 0,
       errors: 1,
       finish_reason: null,
