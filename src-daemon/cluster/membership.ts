@@ -204,7 +204,7 @@ export class Membership {
     // Also while the other is away: the jobs that it was given must not be followed under two names.
     const twin = nodes.list().find((other) => other !== node && other.row.instance === self.instance)
     if (twin !== undefined) {
-      return `This is the same daemon as ${twin.name} (${hostOf(twin.row.url)}), listed twice, or a copy of its database: remove one of the two`
+      return `This is the same daemon as ${hostOf(twin.row.url)}, listed twice, or a copy of its database: remove one of the two`
     }
     if (self.owner !== null && self.owner.instance !== instance) {
       return `It belongs to the master '${self.owner.node_name}' (${self.owner.instance}); take it over explicitly, or remove it there`
