@@ -6,6 +6,7 @@ export const desktopEn = {
   newCluster: 'New cluster',
   more: 'More',
   onThisComputer: 'On this computer',
+  online: 'Online',
   saved: 'Saved',
   empty: 'No cluster is saved. Add one by its address, or launch a master on this computer.',
   import: 'Import…',
@@ -115,6 +116,11 @@ export const desktopEn = {
     at: '{url}, {python}',
     waiting: 'It ended ({reason}) and is started again in {time}, try {attempt} of 5.',
     gaveUp: 'The local master does not run: {reason}',
+  },
+  file: {
+    menu: 'Log file on this computer',
+    open: 'Open log file',
+    reveal: 'Show in its folder',
   },
   project: {
     drop: 'Drop a folder with scrapy.cfg here to add a project',

@@ -10,6 +10,7 @@ export const desktopZhCN: Words<typeof desktopEn> = {
   newCluster: '新集群',
   more: '更多',
   onThisComputer: '本机',
+  online: '在线',
   saved: '已保存',
   empty: '还没有保存的集群。按地址添加一个，或在本机启动一个主节点。',
   import: '导入…',
@@ -119,6 +120,11 @@ export const desktopZhCN: Words<typeof desktopEn> = {
     at: '{url}，{python}',
     waiting: '已终止（{reason}），{time} 后重新启动，第 {attempt} 次，共 5 次。',
     gaveUp: '本地主节点没有运行：{reason}',
+  },
+  file: {
+    menu: '本机上的日志文件',
+    open: '打开日志文件',
+    reveal: '在文件夹中显示',
   },
   project: {
     drop: '把包含 scrapy.cfg 的文件夹拖到这里以添加项目',
