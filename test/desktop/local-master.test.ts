@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -60,6 +60,15 @@ describe('the local master', () => {
     expect(job).toMatchObject({ outcome: 'finished' })
     await app.goTo(`/jobs/${key}`)
     await page.getByText('Spider closed (finished)').first().waitFor({ timeout: 30_000 })
+
+    await page.getByRole('button', { name: 'Log file on this computer' }).click()
+    await page.getByText('Show in its folder').click()
+    const log = await until('the folder is shown', () => electron.shown.revealed[0])
+    expect(log.startsWith(join(userData, 'local/logs/newspapers/harbour_times/'))).toBe(true)
+    electron.answers.saveFile = join(userData, 'saved.log')
+    expect(await app.invoke('files.save', `/api/jobs/${key}/log?download=1`)).toBe(true)
+    expect(readFileSync(join(userData, 'saved.log'))).toEqual(readFileSync(log))
+    expect(electron.shown.progress.at(-1)).toBe(-1)
 
     const daemon = pid()
     expect(isAlive(daemon)).toBe(true)
