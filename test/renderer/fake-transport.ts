@@ -1,7 +1,7 @@
 import type { EndpointCall, EndpointReply } from '../../src-daemon/api/contract/endpoints.ts'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
 import { CallError } from '../../src-renderer/transport/call-error.ts'
-import type { ConsoleEndpoint } from '../../src-renderer/transport/routes.ts'
+import type { BytesEndpoint, ConsoleEndpoint } from '../../src-renderer/transport/routes.ts'
 import type {
   FileBytes,
   StreamHandle,
@@ -40,7 +40,7 @@ export class FakeTransport implements Transport {
     return (await answer(input)) as EndpointReply<N>
   }
 
-  bytes(): Promise<FileBytes> {
+  bytes(_name: BytesEndpoint, _input: { readonly query?: unknown }): Promise<FileBytes> {
     return Promise.resolve({ bytes: new Uint8Array(), size: 0 })
   }
 
