@@ -72,10 +72,6 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
   const meta = new MetaStore(db)
   const revocations = new RevocationStore(db)
   const ledger = new Ledger({ writer, jobs, events, requests, stats, nodeName: isMaster ? null : cluster.nodeName })
-  ledger.onEnd((key) => {
-    const row = jobs.get(key)
-    if (row !== null) files.lookAgain(row)
-  })
   const rates = new Rates()
   const pause = new Pause(meta, writer)
   const owner = new Owner(meta, writer)

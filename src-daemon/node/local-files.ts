@@ -8,15 +8,17 @@ import { isLocalItemsDir, runFolder, type JobFolders } from '../jobs/run-spec.ts
 import { OUTPUT_FILE } from '../runner/run.ts'
 import type { FileUrl, JobRow } from '../storage/jobs.ts'
 
-/** How long the names of a folder are believed without looking again. */
-const BELIEVED_MS = 1_000
-const MOST_FOLDERS = 1_000
+/** A folder that changed so shortly before it was read may change again without showing it by its time. */
+const UNSURE_MS = 100
+const MOST_FOLDERS = 10_000
 
 /** Where the files of this node's jobs lie, and whether they are still there. */
 export class LocalFiles {
   readonly #folders: JobFolders
   readonly #itemsDir: string | null
-  readonly #names = new Map<string, { readonly readAt: number; readonly names: ReadonlySet<string> }>()
+  readonly #names = new Map<string, FolderNames>()
+  /** Folders that were looked at in this turn of the event loop: a page of a list asks a thousand times. */
+  readonly #fresh = new Set<string>()
 
   constructor(folders: JobFolders) {
     this.#folders = folders
@@ -29,8 +31,8 @@ export class LocalFiles {
   }
 
   /**
-   * The URL of a log or items file, null when it is gone. Lists of 100 000 jobs ask this per row: one look at a folder
-   * serves a second.
+   * The URL of a log or items file, null when it is gone. Lists of 100 000 jobs ask this per row: a folder is looked at
+   * once a turn, and read again only when it has changed.
    */
   readonly url: FileUrl = (kind, project, spider, id) => {
     const root = kind === 'log' ? this.#folders.logsDir : this.#itemsDir
@@ -41,25 +43,21 @@ export class LocalFiles {
   }
 
   #namesIn(folder: string): ReadonlySet<string> {
-    const now = performance.now()
     const known = this.#names.get(folder)
-    if (known !== undefined && now - known.readAt < BELIEVED_MS) return known.names
+    if (known !== undefined && this.#fresh.has(folder)) return known.names
+    if (this.#fresh.size === 0) setImmediate(() => this.#fresh.clear())
+    this.#fresh.add(folder)
+    const changedAt = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    if (known !== undefined && known.changedAt === changedAt && known.readAt - changedAt > UNSURE_MS) return known.names
     let names: ReadonlySet<string> = NONE
     try {
-      names = new Set(readdirSync(folder))
+      if (changedAt !== 0) names = new Set(readdirSync(folder))
     } catch {
-      // Not there (yet): nothing in it.
+      // Gone since: nothing in it.
     }
     if (this.#names.size >= MOST_FOLDERS) this.#names.clear()
-    this.#names.set(folder, { readAt: now, names })
+    this.#names.set(folder, { changedAt, readAt: Date.now(), names })
     return names
-  }
-
-  /** A job has ended: its files are there now, whatever a look a moment ago has found. */
-  lookAgain(row: Pick<JobRow, 'project' | 'spider'>): void {
-    for (const root of [this.#folders.logsDir, this.#itemsDir]) {
-      if (root !== null) this.#names.delete(join(root, row.project, row.spider))
-    }
   }
 
   /** The files of a job of this node, as far as they exist. */
@@ -100,6 +98,13 @@ export class LocalFiles {
     if (path === null || !isFile(path)) throw new FileNotFoundError(`job '${row.id}' has no items file`)
     return path
   }
+}
+
+interface FolderNames {
+  /** Time of the folder itself (ms); 0 = it was not there. */
+  readonly changedAt: number
+  readonly readAt: number
+  readonly names: ReadonlySet<string>
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { FileNotFoundError, JobNotFoundError } from '../../../src-daemon/errors.ts'
 import { LocalFiles } from '../../../src-daemon/node/local-files.ts'
@@ -48,13 +49,16 @@ describe('LocalFiles.url', () => {
     expect(decodeURIComponent(new URL(url, 'http://a').pathname)).toBe(`/logs/news/${spider}/daily.log`)
   })
 
-  it('looks again after a job has ended', () => {
-    const { files, write, insert } = openFiles()
+  it('sees in the next turn what was written in this one', async () => {
+    const { files, write } = openFiles()
     expect(files.url('log', 'news', 'herald', 'daily', null)).toBeNull()
     write('logs', 'news', 'herald', 'daily.log')
-    files.lookAgain(insert({ state: 'finished' }))
-
+    await turn()
     expect(files.url('log', 'news', 'herald', 'daily', null)).not.toBeNull()
+
+    write('logs', 'news', 'herald', 'second.log')
+    await turn()
+    expect(files.url('log', 'news', 'herald', 'second', null)).not.toBeNull()
   })
 
   it.each([null, 's3://bucket/items'])('has no items when they go to %s', (itemsDir) => {
