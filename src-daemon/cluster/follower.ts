@@ -78,6 +78,8 @@ export class Follower {
   #isResetting = false
   /** Jobs that we believed there before the stream was asked for: only these can be missing in its snapshot. */
   #held: ReadonlySet<string> = new Set()
+  /** Streams, one after the other, by which we did not get in step. */
+  #failures = 0
   /** The node's newest event as the stream began: once we have it, we are in step. */
   #head = Number.POSITIVE_INFINITY
 
@@ -105,12 +107,11 @@ export class Follower {
   async #run(): Promise<void> {
     const { node, log, onStream, onDoubt } = this.#parts
     let lastWords = ''
-    for (let attempt = 0; !this.#abort.signal.aborted; attempt++) {
+    while (!this.#abort.signal.aborted) {
       this.#cut = new AbortController()
       const signal = AbortSignal.any([this.#abort.signal, this.#cut.signal])
       try {
         for await (const events of this.#open(signal)) {
-          attempt = 0
           for (const event of events) this.#take(event)
         }
       } catch (error) {
@@ -130,7 +131,7 @@ export class Follower {
       onStream(null)
       if (this.#abort.signal.aborted) return
       onDoubt()
-      await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]!, this.#abort.signal)
+      await pause(RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)]!, this.#abort.signal)
     }
   }
 
@@ -194,6 +195,7 @@ export class Follower {
       }
     } catch (error) {
       log.error(`what ${node.name} reported could not be stored`, error)
+      node.followFailure = error instanceof Error ? error.message : String(error)
       this.reopen()
     } finally {
       this.#flushing = null
@@ -205,6 +207,7 @@ export class Follower {
     if (node.inStep || this.#isResetting || this.#cut.signal.aborted || node.row.cursor < this.#head) return
     node.inStep = true
     node.followFailure = null
+    this.#failures = 0
     onJobs()
     this.#acknowledgeSoon()
   }

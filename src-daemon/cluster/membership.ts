@@ -54,6 +54,9 @@ export class Membership {
   readonly #followers = new Map<string, Followed>()
   /** Followers that still store what they had received. */
   readonly #stopping = new Map<string, Promise<void>>()
+  /** Nodes that are being told what they missed. */
+  readonly #catchingUp = new Set<ClusterNode>()
+  readonly #abort = new AbortController()
   /** Jobs whose cancel is being delivered; true: asked for again meanwhile, perhaps with another signal. */
   readonly #passing = new Map<string, boolean>()
 
@@ -77,6 +80,7 @@ export class Membership {
   }
 
   async stop(): Promise<void> {
+    this.#abort.abort()
     for (const { node } of this.#followers.values()) this.#unfollow(node)
     await Promise.all(this.#stopping.values())
   }
@@ -85,7 +89,7 @@ export class Membership {
   async answered(node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number): Promise<void> {
     const { nodes, log } = this.#parts
     const problem = await this.#problemOf(node, result)
-    if (nodes.get(node.id) !== node) return
+    if (!this.#has(node)) return
     const before = JSON.stringify(node.known.projects)
     const wasOnline = node.isOnline
     const awaySince = node.row.since
@@ -114,7 +118,7 @@ export class Membership {
     } else if (isVisible || Date.now() - node.storedAt > STORE_EVERY_MS) {
       await nodes.update(node, patch, isVisible)
     }
-    if (nodes.get(node.id) !== node) return
+    if (!this.#has(node)) return
     if (hasNewProjects) {
       this.#parts.onProjects(
         node,
@@ -124,9 +128,14 @@ export class Membership {
     if (problem !== null) return
     if (!wasOnline) node.forgetRefusals('all')
     await this.#follow(node, result)
-    await this.#catchUp(node)
-    if (!wasOnline && result.kind === 'slave') await this.#askForLost(node, awaySince)
+    // Not waited for: whether it is there has to be asked meanwhile, too.
+    void this.#catchUp(node, wasOnline || result.kind === 'scrapyd' ? null : awaySince)
     this.#parts.wake(node)
+  }
+
+  /** Whether it is a node of the cluster, and we still run: what was under way may end after that. */
+  #has(node: ClusterNode): boolean {
+    return !this.#abort.signal.aborted && this.#parts.nodes.get(node.id) === node
   }
 
   /** Takes over what the node says of itself, as of `at` (our clock, ms). */
@@ -170,7 +179,7 @@ export class Membership {
   /** A ping failed. */
   async failed(node: ClusterNode, error: unknown): Promise<void> {
     const { nodes, log } = this.#parts
-    if (nodes.get(node.id) !== node) return
+    if (!this.#has(node)) return
     const reason = error instanceof Error ? error.message : String(error)
     // Something is there, but nothing that can be used: that is not the same as being away.
     const state = error instanceof UnusableNodeError ? 'unknown' : 'offline'
@@ -212,7 +221,8 @@ export class Membership {
     // Before anything is waited for: its twin may be asked at the same time.
     node.row = { ...node.row, instance: self.instance }
     if (self.owner === null) {
-      await clients.of(node).call('putOwner', { body: { instance, node_name: nodeName, takeover: false } })
+      const body = { instance, node_name: nodeName, takeover: false }
+      await clients.of(node).call('putOwner', { body }, { signal: this.#abort.signal })
     }
     return null
   }
@@ -227,7 +237,7 @@ export class Membership {
       return
     }
     await this.#stopping.get(node.id)
-    if (this.#parts.nodes.get(node.id) !== node || this.#followers.has(node.id)) return
+    if (!this.#has(node) || this.#followers.has(node.id)) return
     if (result.kind === 'scrapyd') {
       const follower = this.#parts.followScrapyd(node)
       this.#followers.set(node.id, { node, kind: 'scrapyd', stop: () => follower.stop(), reopen: () => {} })
@@ -278,13 +288,32 @@ export class Membership {
     this.#parts.pingNow(node)
   }
 
-  /** Tells an online node what it missed, in order; what it does not answer to waits for the next ping. */
-  async #catchUp(node: ClusterNode): Promise<void> {
-    const { store, writer, jobs, log } = this.#parts
+  /** Tells an online node what it missed; `awaySince` (ms): until now it was away. */
+  async #catchUp(node: ClusterNode, awaySince: number | null): Promise<void> {
+    const { jobs, log } = this.#parts
+    for (const row of jobs.unfinishedOn(node.id)) {
+      if (row.cancel_requested_at !== null && row.cancel_delivered === 0) void this.passCancel(node, row.key)
+    }
+    if (this.#catchingUp.has(node)) return
+    this.#catchingUp.add(node)
+    try {
+      await this.#tellTasks(node)
+      if (awaySince !== null) await this.#askForLost(node, awaySince)
+    } catch (error) {
+      if (this.#has(node)) log.warn(`${node.name} could not be told what it missed`, error)
+    } finally {
+      this.#catchingUp.delete(node)
+    }
+  }
+
+  /** In order; what the node does not answer to waits for the next ping. */
+  async #tellTasks(node: ClusterNode): Promise<void> {
+    const { store, writer, log } = this.#parts
     for (const task of store.tasks(node.id)) {
       try {
         await this.#tell(node, task)
       } catch (error) {
+        if (!this.#has(node)) return
         // A node that answers "no" will not say yes the next time; one that does not answer keeps its tasks.
         if (error instanceof NodeUnreachableError) {
           log.debug(`${node.name} did not take ${task.kind}, which waits for it: ${error.message}`)
@@ -295,9 +324,6 @@ export class Membership {
       await writer.write(() => store.deleteTask(task.n))
       if (store.tasks(node.id).length === 0) await this.#parts.nodes.announce(node)
     }
-    for (const row of jobs.unfinishedOn(node.id)) {
-      if (row.cancel_requested_at !== null && row.cancel_delivered === 0) void this.passCancel(node, row.key)
-    }
   }
 
   /** Jobs that were given up while the node was away may run there all the same: then that is what counts. */
@@ -305,7 +331,7 @@ export class Membership {
     const { jobs, clients, writer, mirror, ledger, log } = this.#parts
     for (const { key } of jobs.lostOf(node.id, since)) {
       try {
-        const job = await clients.of(node).call('getJob', { params: { key } })
+        const job = await clients.of(node).call('getJob', { params: { key } }, { signal: this.#abort.signal })
         const ended = await writer.write(() => mirror.apply(node, job))
         if (ended !== null) ledger.announceEnd(ended)
       } catch (error) {
@@ -324,18 +350,20 @@ export class Membership {
     }
     const client = clients.of(node)
     const { project = '', path = null, note = null } = JSON.parse(body) as TaskBody
+    const { signal } = this.#abort
+    const slow = { timeoutMs: TASK_MS, signal }
     switch (kind) {
       case 'addproject':
-        await client.call('addProject', { params: { project }, body: { path } }, { timeoutMs: TASK_MS })
+        await client.call('addProject', { params: { project }, body: { path } }, slow)
         return
       case 'delproject':
-        await client.call('deleteProject', { params: { project } }, { timeoutMs: TASK_MS })
+        await client.call('deleteProject', { params: { project } }, slow)
         return
       case 'pause':
-        await client.call('pauseNode', { body: { note } })
+        await client.call('pauseNode', { body: { note } }, { signal })
         return nodes.update(node, { paused: 1, pause_note: note }, true)
       case 'resume':
-        await client.call('resumeNode', {})
+        await client.call('resumeNode', {}, { signal })
         return nodes.update(node, { paused: 0, pause_note: null }, true)
       default:
         return assertNever(kind)
@@ -354,14 +382,17 @@ export class Membership {
     try {
       if (node.row.kind === 'scrapyd') return await this.#parts.cancelScrapyd(node, row)
       const signal = row.cancel_signal === null ? {} : { signal: row.cancel_signal }
-      await this.#parts.clients.of(node).call('cancelJob', { params: { key }, body: signal })
+      await this.#parts.clients
+        .of(node)
+        .call('cancelJob', { params: { key }, body: signal }, { signal: this.#abort.signal })
       await this.#parts.ledger.change(
         key,
         (now) => now.state !== 'finished' && now.cancel_delivered === 0,
         () => ({ cancel_delivered: 1 }),
       )
     } catch (error) {
-      this.#parts.log.debug(`the cancel of ${key} could not be delivered to ${node.name}: ${String(error)}`)
+      if (this.#has(node))
+        this.#parts.log.debug(`the cancel of ${key} could not be delivered to ${node.name}: ${String(error)}`)
     } finally {
       const isAsked = this.#passing.get(key) === true
       this.#passing.delete(key)

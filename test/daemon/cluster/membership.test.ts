@@ -69,6 +69,10 @@ async function task(
   await parts.writer.write(() => parts.store.addTask(node.id, given[0], JSON.stringify(given[1]), Date.now()))
 }
 
+/** What waits for a node. */
+const waits = (parts: ClusterParts, node: ClusterNode, ...wanted: readonly string[]) =>
+  vi.waitFor(() => expect(parts.nodes.waiting(node)).toEqual(wanted), WAIT)
+
 describe('membership', () => {
   afterEach(async () => {
     for (const stop of stops.splice(0)) await stop()
@@ -260,12 +264,15 @@ describe('membership', () => {
         return {}
       }
       await answered(node!)
-      expect(parts.nodes.waiting(node!)).toEqual(['delproject old', 'addproject last'])
+      await waits(parts, node!, 'delproject old', 'addproject last')
+      await vi.waitFor(() => expect(fake.asked('deleteProject')).toHaveLength(1), WAIT)
       expect(parts.log.lines.join()).toContain('refused addproject')
       isThere = true
       // It is online all the time: the next ping is enough.
-      await answered(node!)
-      expect(parts.nodes.waiting(node!)).toEqual([])
+      await vi.waitFor(async () => {
+        await answered(node!)
+        expect(parts.nodes.waiting(node!)).toEqual([])
+      }, WAIT)
       expect(fake.asked('addProject')).toEqual([
         { params: { project: 'news' }, body: { path: '/news' } },
         { params: { project: 'last' }, body: { path: null } },
@@ -284,11 +291,13 @@ describe('membership', () => {
       await answered(node!, { paused: false })
       expect(node!.row).toMatchObject({ state: 'online', paused: 1, pause_note: 'disk' })
       fake.answers.pauseNode = () => slaveSelf({ paused: true })
-      await answered(node!, { paused: false })
+      await vi.waitFor(async () => {
+        await answered(node!, { paused: false })
+        expect(parts.nodes.waiting(node!)).toEqual([])
+      }, WAIT)
       expect(fake.asked('pauseNode').at(-1)).toEqual({ body: { note: 'disk' } })
       await answered(node!, { paused: true, pause_note: 'disk' })
       expect(node!.row).toMatchObject({ paused: 1 })
-      expect(parts.nodes.waiting(node!)).toEqual([])
     })
 
     it('of cancels, again and again until it has them', async () => {
@@ -304,8 +313,10 @@ describe('membership', () => {
         return slaveJob()
       }
       for (let ping = 0; ping < 3; ping++) {
-        await answered(node!)
-        await vi.waitFor(() => expect(count).toBe(ping + 1), WAIT)
+        await vi.waitFor(async () => {
+          await answered(node!)
+          expect(count).toBeGreaterThan(ping)
+        }, WAIT)
       }
       await rowThat(parts, key, (row) => row.cancel_delivered === 1)
       await answered(node!)
@@ -350,10 +361,36 @@ describe('membership', () => {
       return slaveJob({ key: params.key })
     }
     await answered(node!)
-    expect(parts.jobs.get(runs)).toMatchObject({ state: 'running', outcome: null })
+    expect(await rowIn(parts, runs, 'running')).toMatchObject({ outcome: null })
+    await vi.waitFor(() => expect(parts.fake(node!).asked('getJob')).toHaveLength(2), WAIT)
     expect(parts.jobs.get(gone)).toMatchObject({ state: 'finished', outcome: 'lost' })
     expect(parts.jobs.get(old)).toMatchObject({ state: 'finished', outcome: 'lost' })
-    expect(parts.fake(node!).asked('getJob')).toHaveLength(2)
+  })
+
+  it('says how the node is while that takes its time to learn what it missed', async () => {
+    const { parts, membership, answered } = world()
+    const [node] = await loaded(parts, 7001)
+    await task(parts, node!, 'delproject', { project: 'old' })
+    parts.fake(node!).answers.deleteProject = () => new Promise(() => {})
+    await answered(node!)
+    await membership.failed(node!, new NodeUnreachableError('no answer'))
+    expect(node!.row.state).toBe('offline')
+    await answered(node!)
+    expect(node!.row.state).toBe('online')
+    expect(parts.fake(node!).asked('deleteProject')).toHaveLength(1)
+  })
+
+  it('follows nothing any more once it has stopped', async () => {
+    const { parts, membership, answered } = world()
+    const [node] = await loaded(parts, 7001)
+    const owned = Promise.withResolvers<object>()
+    parts.fake(node!).answers.putOwner = () => owned.promise
+    const late = answered(node!, { owner: null })
+    await membership.stop()
+    owned.resolve({ owner: OURS })
+    await late
+    expect(parts.fake(node!).streams).toEqual([])
+    expect(node!.row.state).toBe('unknown')
   })
 
   describe('of a node that was removed', () => {
