@@ -24,7 +24,8 @@ export function testsNeedChromium(): boolean {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some(
     (file) =>
       file.endsWith('.test.ts') &&
-      readFileSync(join(folder, file), 'utf8').match(/setup-chromium|console-browser|console-stage|desktop-app/) !== null,
+      readFileSync(join(folder, file), 'utf8').match(/setup-chromium|console-browser|console-stage|desktop-app/) !==
+        null,
   )
 }
 
