@@ -23,6 +23,7 @@ const CHUNK_FILTERED = 1_024 * 1_024
 const ENOUGH = 200
 const FILTERED_BYTES = 64 * 1_024 * 1_024
 const INDEX_RETRY = 700
+const BACKGROUND_PAUSE = 400
 
 /** A log that may be of any size and may grow, seen through a window of lines. */
 export interface LogView {
@@ -87,17 +88,22 @@ export function useLogView(key: string): LogView {
   let restart = false
   let round = 0
   let frame: number | null = null
+  let late: ReturnType<typeof setTimeout> | undefined
   let indexTimer: ReturnType<typeof setTimeout> | undefined
   let reading: AbortController | null = null
   const arrivals: { readonly at: number; readonly count: number }[] = []
 
   function publish(): void {
     frame ??= requestAnimationFrame(publishNow)
+    // A tab in the background gets no frames; its log goes on all the same.
+    late ??= setTimeout(publishNow, BACKGROUND_PAUSE)
   }
 
   function publishNow(): void {
     if (frame !== null) cancelAnimationFrame(frame)
     frame = null
+    clearTimeout(late)
+    late = undefined
     // A copy: the window goes on with its own array.
     lines.value = [...view.lines]
     atStart.value = view.start === 0
@@ -391,6 +397,7 @@ export function useLogView(key: string): LogView {
     round += 1
     clearTimeout(indexTimer)
     clearInterval(timer)
+    clearTimeout(late)
     if (frame !== null) cancelAnimationFrame(frame)
     reading?.abort()
     tail?.close()

@@ -249,16 +249,23 @@ describe('the console in front of a real cluster', () => {
   })
 
   it('keeps ten tabs live, each with a log of its own', async () => {
-    const jobs = await Promise.all(Array.from({ length: 5 }, () => stage.start()))
-    const person = await stage.browser.person()
+    const jobs = await Promise.all(Array.from({ length: 5 }, () => stage.start({ rate: '1' })))
+    // Small windows: ten of them are painted without a GPU.
+    const person = await stage.browser.person({ width: 1024, height: 420 })
     const pages = await Promise.all(
       Array.from({ length: 10 }, (_, index) => openPlace(person, stage.master.url, `/jobs/${jobs[index % 5]?.key}`)),
     )
+    // Ten pages are asked at once: not so often that the asking is the load.
+    const slowly = { everyMs: 1_000, limitMs: 90_000 }
     const last = async (page: Page) => (await shownLines(page)).at(-1)?.offset ?? 0
     const lasts = () => Promise.all(pages.map(last))
-    await until('all show a log', async () => (await lasts()).every((offset) => offset > 0))
+    await until('all show a log', async () => (await lasts()).every((offset) => offset > 0), slowly)
     const before = await lasts()
-    await until('all go on', async () => (await lasts()).every((offset, index) => offset > (before[index] ?? 0)))
+    await until(
+      'all go on',
+      async () => (await lasts()).every((offset, index) => offset > (before[index] ?? 0)),
+      slowly,
+    )
     // Nothing waits for a connection: an eleventh page opens at once.
     const more = await openPlace(person, stage.master.url, '/nodes')
     await untilText(more, '#app', /crawl-01/)

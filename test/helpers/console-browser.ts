@@ -5,6 +5,7 @@ import { until } from './until.ts'
 export interface OpenOptions {
   readonly locale?: string
   readonly width?: number
+  readonly height?: number
   readonly dark?: boolean
   /** Of a proxy that a test has put in front of the daemon. */
   readonly path?: string
@@ -28,10 +29,10 @@ export class ConsoleBrowser {
 
   /** A person of its own: cookies, language, theme. Its pages share one event stream. */
   async person(options: OpenOptions = {}): Promise<BrowserContext> {
-    const { locale = 'en-GB', width = 1440, dark = false } = options
+    const { locale = 'en-GB', width = 1440, height = 900, dark = false } = options
     const context = await this.#browser.newContext({
       locale,
-      viewport: { width, height: 900 },
+      viewport: { width, height },
       colorScheme: dark ? 'dark' : 'light',
     })
     context.setDefaultTimeout(30_000)
