@@ -65,8 +65,8 @@ export function createMaster(core: Core): Role {
       maxProc: row.max_proc,
     }
   }
-  const ping: Ping = async (node, timeoutMs) => {
-    const found = await probeNode(target(node.id), { timeoutMs, instance: database.instance })
+  const ping: Ping = async (node, timeoutMs, signal) => {
+    const found = await probeNode(target(node.id), { timeoutMs, instance: database.instance, signal })
     if (found.kind !== 'unknown') return found
     throw found.answered ? new UnusableNodeError(found.problem) : new NodeUnreachableError(found.problem)
   }

@@ -21,6 +21,7 @@ export interface ProbeOptions {
   readonly timeoutMs: number
   /** This master's own id: a node that answers with it is the master itself. */
   readonly instance: string
+  readonly signal?: AbortSignal
 }
 
 const MOST_BYTES = 4_194_304
@@ -54,8 +55,16 @@ const ANSWERS: ReadonlySet<FailureKind> = new Set([
 ])
 
 /** null: it is none of ours. */
-async function asDaemon(target: NodeTarget, { timeoutMs, instance }: ProbeOptions): Promise<ProbeResult | null> {
-  const { status, headers, body } = await requestNode(target, { path: '/api/node', timeoutMs, mostBytes: MOST_BYTES })
+async function asDaemon(
+  target: NodeTarget,
+  { timeoutMs, instance, signal }: ProbeOptions,
+): Promise<ProbeResult | null> {
+  const { status, headers, body } = await requestNode(target, {
+    path: '/api/node',
+    timeoutMs,
+    mostBytes: MOST_BYTES,
+    ...(signal === undefined ? {} : { signal }),
+  })
   if (status === 401 || status === 403) {
     const missing = target.username === null && target.password === null
     return nothing(missing ? 'it asks for a user name and a password' : 'its user name or password is wrong', true)

@@ -19,7 +19,7 @@ export type PingResult =
 export class UnusableNodeError extends ConflictError {}
 
 /** Asks one node. Throws with a reason in words when it does not answer as a node should. */
-export type Ping = (node: ClusterNode, timeoutMs: number) => Promise<PingResult>
+export type Ping = (node: ClusterNode, timeoutMs: number, signal: AbortSignal) => Promise<PingResult>
 
 /** Between a ping and another that was asked for meanwhile. */
 const AGAIN_MS = 100
@@ -94,22 +94,23 @@ export class Pinger {
         isAsked = true
       }
       const begun = performance.now()
-      await this.#once(node)
+      await this.#once(node, signal)
       pause = isAsked ? AGAIN_MS : Math.max(intervalMs * 0.1, intervalMs - (performance.now() - begun))
     }
   }
 
-  async #once(node: ClusterNode): Promise<void> {
+  async #once(node: ClusterNode, signal: AbortSignal): Promise<void> {
     const { ping, answered, failed, intervalMs } = this.#parts
     const timeoutMs = Math.min(10_000, Math.max(500, intervalMs * 0.9))
     const sentAt = Date.now()
     const begun = performance.now()
     try {
-      const result = await ping(node, timeoutMs)
+      const result = await ping(node, timeoutMs, signal)
       const latency = Math.round((performance.now() - begun) * 10) / 10
       node.addLatency(sentAt, latency)
       await answered(node, result, sentAt, latency)
     } catch (error) {
+      if (signal.aborted) return
       node.addLatency(sentAt, null)
       await failed(node, error).catch(() => {})
     }

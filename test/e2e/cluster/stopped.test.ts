@@ -94,4 +94,16 @@ describe('a slave that is stopped (SIGSTOP)', () => {
     // It may have begun before it was told; but then it was stopped, and it ran once.
     expect(ran.filter((one) => one === id).length).toBeLessThanOrEqual(1)
   })
+
+  it('does not keep the master from stopping', async () => {
+    await cluster.nodeIs('slave1', { state: 'online' })
+    process.kill(cluster.slave(1).pid, 'SIGSTOP')
+    await cluster.nodeIs('slave1', { state: 'offline' })
+    const begun = performance.now()
+    await cluster.master.stop()
+    expect(performance.now() - begun).toBeLessThan(AT_ONCE_MS)
+    process.kill(cluster.slave(1).pid, 'SIGCONT')
+    await cluster.master.startAgain()
+    await cluster.online()
+  })
 })
