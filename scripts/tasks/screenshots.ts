@@ -45,7 +45,7 @@ function shotsOf(cluster: SampleCluster): readonly Shot[] {
   return [
     { name: 'overview', path: '/', ready: '.throughput-plot canvas' },
     { name: 'jobs', path: '/jobs', ready: '.job-line' },
-    { name: 'job', path: `/jobs/${running}`, ready: '.rate-plot canvas' },
+    { name: 'job', path: `/jobs/${running}`, ready: '.rate-plot' },
     { name: 'job-failed', path: `/jobs/${key('xinhua_finance', 'failed')}`, ready: '.log-marked' },
     { name: 'job-items', path: `/jobs/${running}/items`, ready: '.items-table' },
     { name: 'job-stats', path: `/jobs/${running}/stats`, ready: '.stats-table' },
@@ -70,7 +70,7 @@ async function take(browser: Browser, base: string, shots: readonly Shot[], look
   for (const { name, path, ready, keys } of shots) {
     await page.goto(`${base}#${path}`)
     await page.reload()
-    await page.locator(ready).first().waitFor()
+    await page.locator(ready).first().waitFor({ state: 'attached' })
     if (keys !== undefined) await page.keyboard.press(keys)
     // Pictures are of pages at rest: fonts there, nothing asked for any more, no animation on its way.
     await page.waitForLoadState('load')
