@@ -36,6 +36,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     sessionSecret: await sessionSecret(core),
   })
   try {
+    await role.prepare()
     const at = await server.start()
     await role.start()
     core.retention.start()

@@ -205,10 +205,13 @@ export function createMaster(core: Core): Role {
       jobsPage,
       forwards,
     },
+    async prepare() {
+      // A project that only slaves have must not be unknown for the first requests.
+      await nodes.load(cluster.slaveHosts)
+    },
     async start() {
       await launcher.adopt()
       probe()
-      await nodes.load(cluster.slaveHosts)
       await membership.start()
       core.onSpiders((name) => {
         system

@@ -10,6 +10,8 @@ import { LOCAL_NODE } from './storage/jobs.ts'
 /** What the composition root starts and stops, and what the server serves. */
 export interface Role {
   readonly parts: ServerParts
+  /** Reads what answers need, before the first request can come. */
+  prepare(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
   /** Waits until nothing runs here (`--drain`); nothing new is started meanwhile. */
@@ -50,6 +52,7 @@ export function createSlave(core: Core): Role {
       jobsPage,
       forwards: null,
     },
+    async prepare() {},
     async start() {
       await launcher.adopt()
       probe()

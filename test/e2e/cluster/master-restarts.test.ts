@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { DroppingProxy } from '../../helpers/dropping-proxy.ts'
+import { livesProject } from '../../helpers/projects.ts'
 import { steadyPort, TestCluster } from '../../helpers/test-cluster.ts'
 import { until } from '../../helpers/until.ts'
 
@@ -49,6 +50,28 @@ describe('a master that was not there', () => {
     }
     for (const job of goOn) expect(await cluster.ended(job.id)).toMatchObject({ outcome: 'finished', node: job.node })
     expect(cluster.runsIn(runs).toSorted()).toEqual([direct, ...queued].toSorted())
+  })
+
+  it('takes a job of a project that only slaves have with its very first answer', async () => {
+    const slave = cluster.slave(2)
+    await slave.client.webservice('addproject', { project: 'theirs', path: livesProject })
+    await until('the master knows it', async () => {
+      const { projects } = await cluster.master.client.webservice('listprojects')
+      return (projects as string[]).includes('theirs')
+    })
+    await cluster.master.kill9()
+    cluster.master.launch()
+    const { url } = cluster.master
+    const answer = await until(
+      'it answers',
+      async () => {
+        const body = new URLSearchParams({ project: 'theirs', spider: 'quick' })
+        return (await fetch(`${url}/schedule.json`, { method: 'POST', body })).json() as Promise<Record<string, string>>
+      },
+      { everyMs: 1 },
+    )
+    expect(answer).toMatchObject({ status: 'ok' })
+    expect(await cluster.ended(answer['jobid']!)).toMatchObject({ outcome: 'finished', node: 'slave2' })
   })
 
   it.each(['on its way', 'accepted'] as const)('while it dispatched: a job that was %s runs once', async (when) => {
