@@ -2,13 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Job } from '../../src-daemon/api/contract/values.ts'
 import type { DaemonProcess } from './daemon-process.ts'
 import { Random } from './random.ts'
-import { TestCluster } from './test-cluster.ts'
+import { DroppingProxy, type Loss } from './dropping-proxy.ts'
+import { steadyPort, TestCluster } from './test-cluster.ts'
 import { until } from './until.ts'
 
 /** What a test with many crashes of a cluster does. */
 export interface ClusterCrashPlan {
   readonly jobs: number
   readonly kills: number
+  /** One of so many requests of the master to its slaves is lost, or its answer; none: 0. */
+  readonly losses?: number
 }
 
 /** What was found when all was over: everything but `runs` should be empty. */
@@ -31,15 +34,23 @@ const CODES = [0, 0, 3, 42] as const
 /** One job of so many is scheduled on a slave itself. */
 const DIRECT = 6
 
+const SLAVES = 3
+
 /**
  * Gives a cluster of a master and three slaves short jobs while all of them are killed with -9 and started again at
  * random. A client repeats what was not answered under the same Idempotency-Key.
  */
-export async function clusterCrashRun({ jobs, kills }: ClusterCrashPlan): Promise<ClusterCrashFindings> {
-  const random = Random.ofRun(`cluster, ${jobs} jobs, ${kills} kills`)
+export async function clusterCrashRun({ jobs, kills, losses = 0 }: ClusterCrashPlan): Promise<ClusterCrashFindings> {
+  const random = Random.ofRun(`cluster, ${jobs} jobs, ${kills} kills, one of ${losses} requests lost`)
+  const ports = await Promise.all(Array.from({ length: SLAVES }, steadyPort))
+  const proxies = losses === 0 ? [] : ports.map((port) => new DroppingProxy(port))
+  const between = await Promise.all(proxies.map((proxy) => proxy.start()))
   const cluster = await TestCluster.open({
+    slaves: ports.map((http_port) => ({ scrapyd: { http_port } })),
     all: { scrapyd: { max_proc: 2, finished_to_keep: 100_000, jobs_to_keep: 100_000 } },
+    hosts: (urls) => (losses === 0 ? urls : between.map((port) => `127.0.0.1:${port}`)),
   })
+  for (const proxy of proxies) proxy.lose(() => lossOf(random, losses))
   try {
     const runs = cluster.workshop.path('runs')
     const codes = new Map<string, number>()
@@ -61,7 +72,13 @@ export async function clusterCrashRun({ jobs, kills }: ClusterCrashPlan): Promis
     }
   } finally {
     await cluster.close()
+    for (const proxy of proxies) proxy.stop()
   }
+}
+
+function lossOf(random: Random, losses: number): Loss | null {
+  if (random.between(1, losses) > 1) return null
+  return random.between(0, 1) === 0 ? 'before' : 'after'
 }
 
 /** Every job is sent until it is answered, whatever the daemon that is to take it goes through. */
