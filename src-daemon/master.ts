@@ -1,8 +1,13 @@
-import { Cluster, clusterReach } from './cluster/cluster.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { ClusterProjects } from './cluster/cluster-projects.ts'
+import { ClusterPull } from './cluster/cluster-pull.ts'
+import { clusterReach } from './cluster/cluster-reach.ts'
 import { Dispatcher } from './cluster/dispatcher.ts'
 import { Forwards } from './cluster/forwards.ts'
 import { ForwardProxy } from './cluster/forward-proxy.ts'
+import { JobHolders } from './cluster/job-holders.ts'
 import { Membership } from './cluster/membership.ts'
+import { NodeDesk } from './cluster/node-desk.ts'
 import { Mirror } from './cluster/mirror.ts'
 import { NodeClients } from './cluster/node-client.ts'
 import { NodeStreams } from './cluster/node-streams.ts'
@@ -109,7 +114,7 @@ export function createMaster(core: Core): Role {
       loads.changed(node.id)
     },
     onProjects: (node, names) => {
-      system
+      clusterProjects
         .learnSpiders(node, names)
         .catch((error: unknown) => log.warn(`the projects of ${node.name} could not be read`, error))
     },
@@ -137,22 +142,10 @@ export function createMaster(core: Core): Role {
     expireMs: scrapyd.proxyExpireMs,
   })
   nodes.onRemoved((node) => forwards.dropNode(node.id))
-  const system = new Cluster({
-    ...shared,
-    version: VERSION,
-    local,
-    membership,
-    dispatcher,
-    desk,
-    reach,
-    live,
-    feed: database.feed,
-    head: () => core.events.head(),
-    forwards: {
-      list: () => [...forwards.list()],
-      drop: (id) => forwards.drop(id),
-      open: (node) => forwards.open(target(node.id)).path,
-    },
+  const serving = { ...shared, local, desk, reach, dispatcher, membership }
+  const clusterProjects = new ClusterProjects(serving)
+  const nodeDesk = new NodeDesk({
+    ...serving,
     probe: async (address, takeover) => {
       const { host } = new URL(address.url)
       const own = address.username !== null || address.password !== null
@@ -167,6 +160,21 @@ export function createMaster(core: Core): Role {
       if (owner !== null && owner.instance !== database.instance && !takeover) {
         throw new ConflictError(`${host} belongs to the master '${owner.node_name}': take it over explicitly`)
       }
+    },
+  })
+  const system = new Cluster({
+    ...serving,
+    version: VERSION,
+    clusterProjects,
+    clusterPull: new ClusterPull({ ...serving, clusterProjects }),
+    holders: new JobHolders(serving),
+    nodeDesk,
+    feed: database.feed,
+    head: () => core.events.head(),
+    forwards: {
+      list: () => [...forwards.list()],
+      drop: (id) => forwards.drop(id),
+      open: (node) => forwards.open(target(node.id)).path,
     },
   })
   const feed = new LiveFeed({
@@ -214,8 +222,8 @@ export function createMaster(core: Core): Role {
       probe()
       await membership.start()
       core.onSpiders((name) => {
-        system
-          .announceProject(name)
+        clusterProjects
+          .announce(name)
           .catch((error: unknown) => log.warn(`project ${name} could not be announced`, error))
       })
       offs.push(

@@ -26,7 +26,6 @@ export class Nodes {
   readonly #arriving = new Set<string>()
   readonly #added = new Set<(node: ClusterNode) => void>()
   readonly #removed = new Set<(node: ClusterNode) => void>()
-  readonly #changed = new Set<(node: ClusterNode) => void>()
 
   #counted: ReadonlyMap<string, Load> | null = null
 
@@ -96,11 +95,6 @@ export class Nodes {
     this.#removed.add(listener)
   }
 
-  /** Its row or what is known of it changed. */
-  onChanged(listener: (node: ClusterNode) => void): void {
-    this.#changed.add(listener)
-  }
-
   /** Adds a node at run time, also one that was removed before. Throws ConflictError when it is there. */
   async add(address: NodeAddress): Promise<ClusterNode> {
     const id = nodeIdOf(address.url)
@@ -156,7 +150,6 @@ export class Nodes {
     node.storedAt = Date.now()
     if (!this.#has(node)) return
     if (announce) await this.announce(node)
-    for (const listener of this.#changed) listener(node)
   }
 
   /** Stores a change of state with its place in the history. */
@@ -173,7 +166,6 @@ export class Nodes {
     node.storedAt = now
     if (!this.#has(node)) return
     await this.announce(node)
-    for (const listener of this.#changed) listener(node)
   }
 
   async announce(node: ClusterNode): Promise<void> {

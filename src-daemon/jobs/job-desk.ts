@@ -95,7 +95,9 @@ export class JobDesk {
   async cancel(input: CancelInput, by: Requester): Promise<CancelReply> {
     this.#parts.reach.requireProject(input.project)
     let prevstate: CancelReply['prevstate'] = null
-    for (const row of this.#parts.jobs.unfinished(input.project, input.job)) {
+    const rows = this.#parts.jobs.unfinished(input.project, input.job)
+    const there = rows.filter((row) => input.host !== null && row.node === input.host)
+    for (const row of there.length > 0 ? there : rows) {
       const before = await this.#cancelRow(row, input.signal, by)
       if (before === 'running' || prevstate === null) prevstate = before
     }

@@ -137,6 +137,26 @@ describe('jobs of a cluster', () => {
     })
   })
 
+  it('under one id on two slaves are told apart by the host of a cancel', async () => {
+    const gate = cluster.workshop.path('gate')
+    const [first, second] = [cluster.slave(1), cluster.slave(2)]
+    for (const slave of [first, second]) await slave.schedule('lives', 'long', { jobid: 'same', until: gate })
+    await until('the master sees both run', async () => {
+      const { running } = await cluster.master.listJobs()
+      return running.filter((job) => job.id === 'same').length === 2
+    })
+    const cancel = (host: string) => cluster.master.client.webservice('cancel', { project: 'lives', job: 'same', host })
+    expect(await cancel(`127.0.0.1:${second.port}`)).toMatchObject({ prevstate: 'running' })
+    expect(await second.ended('same')).toMatchObject({ outcome: 'cancelled' })
+    expect(await first.job('same')).toMatchObject({ state: 'running', cancel_requested_at: null })
+    expect(await cancel('slave1')).toMatchObject({ prevstate: 'running' })
+    expect(await first.ended('same')).toMatchObject({ outcome: 'cancelled' })
+    await until('the master has heard of both', async () => {
+      const jobs = (await cluster.jobs()).filter((job) => job.id === 'same')
+      return jobs.length === 2 && jobs.every((job) => job.outcome === 'cancelled')
+    })
+  })
+
   describe('on a slave that is away', () => {
     it('stay where they are; a cancel is delivered when it is back', async () => {
       const slave = cluster.slave(2)

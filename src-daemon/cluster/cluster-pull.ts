@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto'
+import type { Requester } from '../api/contract/scrapyd-api.ts'
+import type { Pull, PullStep } from '../api/contract/values.ts'
+import { NodeNotFoundError, NodeUnreachableError } from '../errors.ts'
+import type { LiveEvents } from '../node/live-events.ts'
+import type { LocalProjects } from '../node/projects-port.ts'
+import type { ClusterNode } from './cluster-node.ts'
+import type { ClusterProjects } from './cluster-projects.ts'
+import { concurrently } from './concurrently.ts'
+import type { NodeClients } from './node-client.ts'
+import type { Nodes } from './nodes.ts'
+
+/** How many nodes pull at once. */
+const AT_ONCE = 16
+const PULL_MS = 15 * 60_000
+
+export interface ClusterPullParts {
+  readonly nodeName: string
+  readonly projects: LocalProjects
+  readonly clusterProjects: ClusterProjects
+  readonly nodes: Nodes
+  readonly clients: NodeClients
+  readonly live: LiveEvents
+}
+
+/** Pulls the code of projects on many nodes at once. */
+export class ClusterPull {
+  readonly #parts: ClusterPullParts
+
+  constructor(parts: ClusterPullParts) {
+    this.#parts = parts
+  }
+
+  /** Pulls on the wanted nodes (null: all) at once; every node's progress is one pull's. */
+  async pull(
+    project: string | null,
+    wanted: readonly string[] | null,
+    by: Requester,
+    onStep: (pull: Pull) => void,
+  ): Promise<Pull> {
+    const { clients, nodes, nodeName, projects } = this.#parts
+    for (const name of wanted ?? []) {
+      if (name !== nodeName && nodes.byName(name) === null) throw new NodeNotFoundError(name)
+    }
+    const names = project === null ? this.#parts.clusterProjects.names() : [project]
+    const slaves = nodes
+      .list()
+      .filter((node) => node.row.kind === 'slave' && (wanted === null || wanted.includes(node.name)))
+      .filter((node) => names.some((name) => node.hasProject(name)))
+    const hasLocal =
+      (wanted === null || wanted.includes(nodeName)) && projects.list().some((one) => names.includes(one.name))
+    const steps = new Map<string, readonly PullStep[]>()
+    const pull: Pull = {
+      id: randomUUID(),
+      projects: [...names],
+      started_at: new Date().toISOString(),
+      ended_at: null,
+      by: by.name,
+      steps: [],
+    }
+    const tell = (node: string, rows: readonly PullStep[]) => {
+      steps.set(node, rows)
+      pull.steps = [...steps.values()].flat()
+      this.#parts.live.tell({ type: 'pull', pull })
+      onStep(pull)
+    }
+    if (hasLocal) steps.set(nodeName, waitingSteps(names, nodeName))
+    for (const node of slaves)
+      steps.set(
+        node.name,
+        waitingSteps(
+          names.filter((name) => node.hasProject(name)),
+          node.name,
+        ),
+      )
+    pull.steps = [...steps.values()].flat()
+    onStep(pull)
+    const onSlave = async (node: ClusterNode): Promise<void> => {
+      for (const name of names.filter((one) => node.hasProject(one))) {
+        const others = (steps.get(node.name) ?? []).filter((step) => step.project !== name)
+        try {
+          if (!node.isOnline) throw new NodeUnreachableError(`offline: ${node.row.last_error ?? 'not seen yet'}`)
+          const reply = await clients
+            .of(node)
+            .call('pullProject', { params: { project: name }, body: { wait: true } }, { timeoutMs: PULL_MS })
+          tell(node.name, [...others, ...reply.steps.map((step) => ({ ...step, node_name: node.name }))])
+        } catch (error) {
+          const failed = { ...waitingStep(name, node.name), state: 'error' as const, message: (error as Error).message }
+          tell(node.name, [...others, failed])
+        }
+      }
+    }
+    await Promise.all([
+      concurrently(slaves, AT_ONCE, onSlave),
+      hasLocal
+        ? projects
+            .pull(project, by.name, (step) => tell(nodeName, step.steps), pull.id)
+            .then((done) => tell(nodeName, done.steps))
+            .catch((error: unknown) => {
+              const message = (error as Error).message
+              tell(
+                nodeName,
+                names.map((name) => ({ ...waitingStep(name, nodeName), state: 'error' as const, message })),
+              )
+            })
+        : null,
+    ])
+    pull.ended_at = new Date().toISOString()
+    this.#parts.live.tell({ type: 'pull', pull })
+    await projects.recordPull(pull)
+    for (const name of names) await this.#parts.clusterProjects.announce(name)
+    return pull
+  }
+}
+
+function waitingStep(project: string, node: string): PullStep {
+  return {
+    project,
+    node_name: node,
+    state: 'waiting',
+    message: '',
+    branch: null,
+    before: null,
+    after: null,
+    output: '',
+    changes: null,
+    stashed: null,
+  }
+}
+
+function waitingSteps(projects: readonly string[], node: string): readonly PullStep[] {
+  return projects.map((project) => waitingStep(project, node))
+}
