@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import vue from '@vitejs/plugin-vue'
 import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
@@ -18,6 +19,8 @@ const electron = join(import.meta.dirname, 'test/helpers/electron-stand-in.ts')
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
   test: {
+    // Most of a test is waiting for processes: two files at once also where there are only two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], testTimeout: 15_000, env } },
       {
@@ -46,7 +49,6 @@ export default defineConfig({
           include: ['test/desktop/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
           env,
         },
       },
@@ -66,7 +68,6 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
           env,
         },
       },

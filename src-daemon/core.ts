@@ -71,7 +71,15 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
   const requests = new RequestStore(db)
   const meta = new MetaStore(db)
   const revocations = new RevocationStore(db)
-  const ledger = new Ledger({ writer, jobs, events, requests, stats, nodeName: isMaster ? null : cluster.nodeName })
+  const ledger = new Ledger({
+    writer,
+    jobs,
+    events,
+    requests,
+    stats,
+    nodeName: isMaster ? null : cluster.nodeName,
+    onProblem: (message, cause) => log.warn(message, cause),
+  })
   const rates = new Rates()
   const pause = new Pause(meta, writer)
   const owner = new Owner(meta, writer)

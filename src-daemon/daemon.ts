@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { HttpServer, type ListeningAt } from './api/server.ts'
+import type { SignedOut, SignedOutStore } from './api/sessions.ts'
 import type { Config } from './config/config.ts'
-import { createCore } from './core.ts'
+import { createCore, type Core } from './core.ts'
 import { clusterUrl } from './cluster/cluster-url.ts'
 import type { Logger } from './logger.ts'
 import { createMaster } from './master.ts'
@@ -34,6 +35,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     consoleDir: isMaster ? consoleFolder() : null,
     instance: core.database.instance,
     sessionSecret: await sessionSecret(core),
+    signedOut: signedOutStore(core),
   })
   try {
     await role.prepare()
@@ -73,10 +75,18 @@ function consoleFolder(): string | null {
 }
 
 /** Signs the console's sessions; kept, so that a restart signs nobody out. */
-async function sessionSecret(core: Awaited<ReturnType<typeof createCore>>): Promise<Buffer> {
+async function sessionSecret(core: Core): Promise<Buffer> {
   const stored = core.meta.get('session_secret')
   if (stored !== null) return Buffer.from(stored, 'hex')
   const secret = randomBytes(32)
   await core.writer.write(() => core.meta.set('session_secret', secret.toString('hex')))
   return secret
+}
+
+/** Sessions that were signed out stay so over a restart: their cookies are valid by their signature alone. */
+function signedOutStore({ meta, writer }: Core): SignedOutStore {
+  return {
+    load: () => JSON.parse(meta.get('signed_out') ?? '[]') as SignedOut,
+    save: (all) => writer.write(() => meta.set('signed_out', JSON.stringify(all))),
+  }
 }

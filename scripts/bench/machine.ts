@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 
 interface CpuTimes {
@@ -55,4 +55,18 @@ export async function othersShare(ms: number): Promise<number> {
     setTimeout(resolve, ms)
   })
   return watch.shares().busy * cpus().length
+}
+
+/** Processes whose working directory is that folder. */
+export function processesIn(folder: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`) === folder
+      } catch {
+        return false // It has ended.
+      }
+    })
+    .map(Number)
 }

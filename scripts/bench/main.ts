@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { root } from '../lib/root.ts'
 import { table, type Row } from './figures.ts'
 import { clusterDelay, clusterRate, forwardRate, manySlaves } from './cluster-benches.ts'
+import { changeToScreen, firstView, tableScroll, tailRate } from './console-benches.ts'
 import { MachineWatch, machineLine, othersShare } from './machine.ts'
 import {
   logDownload,
@@ -13,6 +14,7 @@ import {
   startDelay,
   throughput,
 } from './node-benches.ts'
+import { jobMemory, loopDelay } from './runner-benches.ts'
 
 /** Everything that can be measured, by name; `npm run bench -- NAME …` measures some of it. */
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -22,6 +24,9 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'jobs-cold': () => throughput('off'),
   'jobs-warm': () => throughput('on'),
   'jobs-300': () => throughput('on', 300),
+  'memory-cold': () => jobMemory('off'),
+  'memory-warm': () => jobMemory('on'),
+  loop: loopDelay,
   list: longList,
   idle: startAndMemory,
   log: logDownload,
@@ -30,6 +35,10 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'cluster-delay': clusterDelay,
   forward: forwardRate,
   slaves: manySlaves,
+  'console-view': firstView,
+  'console-scroll': tableScroll,
+  'console-tail': tailRate,
+  'console-change': changeToScreen,
 }
 
 const wanted = process.argv.slice(2)

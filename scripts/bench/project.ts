@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Writes a Scrapy project named `bench`: spider `noop` opens and closes, and `extra` more spiders stand beside it, each
+ * Writes a Scrapy project named `bench`: spider `noop` opens and closes, `sleeper` runs on, and `extra` more spiders stand beside it, each
  * importing what real ones import.
  */
 export function writeProject(folder: string, extra = 0): string {
@@ -16,6 +16,7 @@ export function writeProject(folder: string, extra = 0): string {
     'BOT_NAME = "bench"\nSPIDER_MODULES = ["bench.spiders"]\nTELNETCONSOLE_ENABLED = False\nROBOTSTXT_OBEY = False\n',
   )
   writeFileSync(join(spiders, 'noop.py'), spider('noop', 'import scrapy'))
+  writeFileSync(join(spiders, 'sleeper.py'), SLEEPER)
   const heavy = 'import decimal, email.mime.multipart, html.parser, json, sqlite3, xml.dom.minidom\nimport scrapy'
   for (let index = 0; index < extra; index++) {
     writeFileSync(join(spiders, `paper_${index}.py`), spider(`paper_${index}`, heavy))
@@ -42,3 +43,18 @@ class ${name
         return iter(())
 `
 }
+
+/** Runs until it is killed, and says nothing. */
+const SLEEPER = `import asyncio
+
+import scrapy
+
+
+class Sleeper(scrapy.Spider):
+    name = "sleeper"
+
+    async def start(self):
+        await asyncio.sleep(3600)
+        return
+        yield
+`

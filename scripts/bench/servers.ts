@@ -21,12 +21,16 @@ export interface Server {
 /** Options of `[scrapyd]`, by name. */
 export type Options = Readonly<Record<string, string | number>>
 
-/** Starts our daemon, as it is published, on a project folder. `cluster` are options of `[cluster]`. */
+/**
+ * Starts our daemon, as it is published, on a project folder. `cluster` are options of `[cluster]`, `env` is put to its
+ * environment.
+ */
 export async function startOurs(
   folder: string,
   project: string,
   options: Options,
   cluster: Options = { identity: 'slave', node_name: 'bench' },
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Server> {
   mkdirSync(folder, { recursive: true })
   const python = process.env['SCRAPYD_SERVICE_PEERS_PYTHON'] ?? 'python3'
@@ -44,7 +48,10 @@ export async function startOurs(
   )
   const program = `const { main } = await import(${JSON.stringify(DAEMON)}); await main(process.argv.slice(1))`
   return start(folder, port, () =>
-    spawn(process.execPath, ['--input-type=module', '-e', program, '--', '--config', file], stdio(folder)),
+    spawn(process.execPath, ['--input-type=module', '-e', program, '--', '--config', file], {
+      ...stdio(folder),
+      env: { ...process.env, ...env },
+    }),
   )
 }
 

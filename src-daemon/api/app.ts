@@ -130,7 +130,7 @@ function ownHandlers(options: AppParts, visitFor: (request: Request) => Visit): 
     dropTail: (_request, _response, input) => Promise.resolve(streams.dropTail(input)),
     createSession: (request, response, input) => sessions.create(request, response, visitFor(request), input),
     getSession: (request, response) => Promise.resolve(sessions.show(request, response, visitFor(request))),
-    deleteSession: (request, response) => Promise.resolve(sessions.end(request, response, visitFor(request))),
+    deleteSession: (request, response) => sessions.end(request, response, visitFor(request)),
     getLog: (request, response, { params, query }) =>
       files.serveJobFile(request, response, 'log', params.key, { ...query, download: query.download === true }),
     getOutput: (request, response, { params, query }) =>

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
 import { LoginDamping } from './login-damping.ts'
-import { Sessions } from './sessions.ts'
+import { Sessions, type SignedOutStore } from './sessions.ts'
 
 export interface AuthOptions {
   /** Both null or empty: everybody may do everything. */
@@ -10,6 +10,7 @@ export interface AuthOptions {
   readonly password: string | null
   readonly instance: string
   readonly sessionSecret: Buffer
+  readonly signedOut?: SignedOutStore
 }
 
 /**
@@ -24,13 +25,13 @@ export class Auth {
   readonly #accepted: readonly Buffer[]
   readonly #key = randomBytes(32)
 
-  constructor({ username, password, instance, sessionSecret }: AuthOptions) {
+  constructor({ username, password, instance, sessionSecret, signedOut }: AuthOptions) {
     const user = username ?? ''
     const secret = password ?? ''
     this.isNeeded = user !== '' && secret !== ''
     this.username = this.isNeeded ? user : null
     const credentials = `${user}:${secret}`
-    this.sessions = new Sessions({ instance, secret: sessionSecret, credentials })
+    this.sessions = new Sessions({ instance, secret: sessionSecret, credentials, ...(signedOut && { signedOut }) })
     // Python's requests sends Latin-1, everything else UTF-8. What Latin-1 cannot say must not be cut down to it.
     const encodings = isLatin1(credentials) ? (['utf8', 'latin1'] as const) : (['utf8'] as const)
     this.#accepted = encodings.map((encoding) => this.#digest(Buffer.from(credentials, encoding)))

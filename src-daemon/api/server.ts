@@ -16,6 +16,7 @@ import { Pages } from './pages.ts'
 import type { ServerParts } from './ports.ts'
 import type { ServerLog } from './server-log.ts'
 import { SessionRoutes } from './session-routes.ts'
+import type { SignedOutStore } from './sessions.ts'
 import { WebservicesRoutes } from './webservices-routes.ts'
 
 export interface HttpServerOptions {
@@ -47,6 +48,8 @@ export interface HttpServerOptions {
   readonly instance: string
   /** 32 random bytes that outlive a restart: sessions are signed with them. */
   readonly sessionSecret: Buffer
+  /** Where sign-outs are kept. */
+  readonly signedOut?: SignedOutStore
   readonly limits?: Partial<ServerLimits>
 }
 

@@ -82,8 +82,8 @@ export class SessionRoutes {
     return { username, authentication: isNeeded }
   }
 
-  end(request: IncomingMessage, response: ServerResponse, visit: Visit): EndpointReply<'deleteSession'> {
-    response.setHeader('Set-Cookie', this.#auth.sessions.end(request, visit.prefix, visit.isSecure))
+  async end(request: IncomingMessage, response: ServerResponse, visit: Visit): Promise<EndpointReply<'deleteSession'>> {
+    response.setHeader('Set-Cookie', await this.#auth.sessions.end(request, visit.prefix, visit.isSecure))
     return { status: 'ok' }
   }
 

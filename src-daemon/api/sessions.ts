@@ -8,10 +8,22 @@ export interface SessionsOptions {
   readonly secret: Buffer
   /** What a session depends on beside the secret: with another password all sessions end. */
   readonly credentials: string
+  /** Keeps the sign-outs over restarts; none: they end with the process. */
+  readonly signedOut?: SignedOutStore
   readonly now?: () => number
 }
 
+/** Sessions that were signed out, as `[id, expiry in ms]`. */
+export type SignedOut = readonly (readonly [string, number])[]
+
+export interface SignedOutStore {
+  load(): SignedOut
+  /** Resolves when it is on disk. */
+  save(all: SignedOut): Promise<void>
+}
+
 const LIFETIME_MS = 7 * 24 * 3_600_000
+/** Only who knows the password can sign in, and so out. */
 const MOST_ENDED = 10_000
 
 /**
@@ -22,11 +34,14 @@ export class Sessions {
   readonly cookieName: string
   readonly #key: Buffer
   readonly #now: () => number
-  readonly #ended = new Map<string, number>()
+  readonly #store: SignedOutStore | null
+  readonly #ended: Map<string, number>
 
-  constructor({ instance, secret, credentials, now = Date.now }: SessionsOptions) {
+  constructor({ instance, secret, credentials, signedOut, now = Date.now }: SessionsOptions) {
     this.cookieName = `scrapyd_service_${createHash('sha256').update(instance).digest('hex').slice(0, 12)}`
     this.#key = createHmac('sha256', secret).update(`session\0${credentials}`).digest()
+    this.#store = signedOut ?? null
+    this.#ended = new Map(this.#store?.load())
     this.#now = now
   }
 
@@ -40,22 +55,26 @@ export class Sessions {
     return this.#tokens(request).some((token) => this.#isLive(token))
   }
 
-  /** Ends the session of the request; returns the `Set-Cookie` that removes it. */
-  end(request: IncomingMessage, prefix: string, isSecure: boolean): string {
-    this.#forgetExpired()
-    for (const token of this.#tokens(request)) if (this.#isLive(token)) this.#ended.set(token, expiryOf(token))
+  /** Ends the session of the request, for good; returns the `Set-Cookie` that removes it. */
+  async end(request: IncomingMessage, prefix: string, isSecure: boolean): Promise<string> {
+    const live = this.#tokens(request).filter((token) => this.#isLive(token))
+    if (live.length > 0) {
+      for (const token of live) this.#ended.set(bodyOf(token), expiryOf(token))
+      this.#forgetExpired()
+      await this.#store?.save([...this.#ended])
+    }
     return this.#cookie('', 0, prefix, isSecure)
   }
 
   #isLive(token: string): boolean {
-    const at = token.lastIndexOf('.')
-    const expected = Buffer.from(this.#sign(token.slice(0, at)))
-    const given = Buffer.from(token.slice(at + 1))
+    const body = bodyOf(token)
+    const expected = Buffer.from(this.#sign(body))
+    const given = Buffer.from(token.slice(body.length + 1))
     return (
       given.length === expected.length &&
       timingSafeEqual(given, expected) &&
       expiryOf(token) > this.#now() &&
-      !this.#ended.has(token)
+      !this.#ended.has(body)
     )
   }
 
@@ -80,10 +99,15 @@ export class Sessions {
 
   #forgetExpired(): void {
     const now = this.#now()
-    for (const [token, expiry] of this.#ended) {
-      if (expiry <= now || this.#ended.size > MOST_ENDED) this.#ended.delete(token)
+    for (const [body, expiry] of this.#ended) {
+      if (expiry <= now || this.#ended.size > MOST_ENDED) this.#ended.delete(body)
     }
   }
+}
+
+/** A token without its signature. */
+function bodyOf(token: string): string {
+  return token.slice(0, Math.max(0, token.lastIndexOf('.')))
 }
 
 function expiryOf(token: string): number {

@@ -48,6 +48,7 @@ export class Ledger {
   readonly #stats: StatsStore
   readonly #now: () => number
   readonly #nodeName: string | null
+  readonly #onProblem: (message: string, cause: unknown) => void
   readonly #endListeners = new Set<(key: string) => void>()
 
   /** `nodeName`: of the node that holds what is scheduled here at once; null on a master (its queue holds it). */
@@ -59,6 +60,8 @@ export class Ledger {
     readonly stats: StatsStore
     readonly nodeName: string | null
     readonly now?: () => number
+    /** Hears of a listener that threw: what is committed stays so, and the others hear of it all the same. */
+    readonly onProblem?: (message: string, cause: unknown) => void
   }) {
     this.#writer = parts.writer
     this.#jobs = parts.jobs
@@ -67,6 +70,7 @@ export class Ledger {
     this.#stats = parts.stats
     this.#nodeName = parts.nodeName
     this.#now = parts.now ?? Date.now
+    this.#onProblem = parts.onProblem ?? (() => {})
   }
 
   /** Adds a pending job. Resolves once it is on disk. */
@@ -169,7 +173,13 @@ export class Ledger {
 
   /** Tells the listeners that a job has ended (also a mirrored one). After the commit. */
   announceEnd(key: string): void {
-    for (const listener of this.#endListeners) listener(key)
+    for (const listener of this.#endListeners) {
+      try {
+        listener(key)
+      } catch (error) {
+        this.#onProblem(`what follows the end of job ${key} failed`, error)
+      }
+    }
   }
 
   /** Called after the commit that ended a job. Returns the way to stop. */

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
-import type { Node, NodeSelf } from '../../src-daemon/api/contract/values.ts'
+import type { Job, Node, NodeSelf } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
 import { nodeStatus } from '../domain/node-view.ts'
 import { CallError } from '../transport/call-error.ts'
@@ -38,6 +38,16 @@ export const useClusterStore = defineStore('cluster', () => {
     }
     return sum
   })
+
+  /**
+   * Whether what is known of a job that has not ended may be old, as its node does not answer. Nodes come and go without
+   * an event of the job: `node_offline` is of the moment when the job was read.
+   */
+  function isOutOfReach(job: Job): boolean {
+    if (job.state === 'finished') return false
+    const node = job.node === null ? undefined : byName.value.get(job.node)
+    return node === undefined ? job.node_offline : node.state === 'offline'
+  }
 
   async function load(): Promise<void> {
     try {
@@ -95,6 +105,7 @@ export const useClusterStore = defineStore('cluster', () => {
     online,
     notOnline,
     slots,
+    isOutOfReach,
     load,
     apply,
     put,

@@ -55,7 +55,7 @@ describe('the life of a job', () => {
       outcome: 'finished',
       exit_code: 0,
       cluster_node: 'node1',
-      items_url: `/items/newspapers/${encodeURIComponent('云溪日报')}/first.jl`,
+      items_url: '/items/newspapers/云溪日报/first.jl',
     })
     expect(before.row?.start_time).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/)
     expect(String(before.row?.end_time) > String(before.row?.start_time)).toBe(true)

@@ -182,13 +182,13 @@ class Counting(scrapy.Spider):
         open(self.target, 'a').write('ran\\n')
 `,
       )
-      for (let round = 0; round < 6; round += 1) {
+      for (let round = 0; round < 4; round += 1) {
         const { run, observed, warmPid } = await begin(runner)
         const again = new ObservedRun()
         const marks = join(folder, `marks-${round}`)
         runner.start(order('counting', 'counting', { args: { target: marks } }), again)
         // Some before the order was read, some after.
-        for (let turn = 0; turn < round * 60; turn += 1) await new Promise(setImmediate)
+        for (let turn = 0; turn < round * 100; turn += 1) await new Promise(setImmediate)
         process.kill(warmPid, 'SIGKILL')
         expect(await again.end).toMatchObject({ seen: 'exit', exitCode: 0 })
         expect(readFileSync(marks, 'utf8')).toBe('ran\n')

@@ -458,7 +458,7 @@ describe('jobs and files, as the pages and listings of Scrapyd show them', () =>
         spider: 'araña1',
         start_time: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/),
         end_time: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$/),
-        log_url: '/logs/quotesbot/ara%C3%B1a1/j1.log',
+        log_url: '/logs/quotesbot/araña1/j1.log',
         items_url: null,
       },
     ])
@@ -482,6 +482,7 @@ describe('jobs and files, as the pages and listings of Scrapyd show them', () =>
     expect(folder).toContain('<tr class="odd">')
     const log = await daemon.get('/logs/quotesbot/ara%C3%B1a1/j1.log', { headers: { Range: 'bytes=0-3' } })
     expect([log.status, log.headers.get('accept-ranges'), (await log.text()).length]).toEqual([206, 'bytes', 4])
+    expect(await (await daemon.get(finished[0]?.log_url ?? '')).text()).toContain('Spider closed')
     // The log of a job that is gone is not linked.
     rmSync(join(daemon.logsDir, 'quotesbot/araña1/j1.log'))
     await until('the link is gone', async () => (await daemon.listJobs()).finished[0]?.log_url === null)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/lib/root.ts'
 import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { livesProject } from '../helpers/projects.ts'
@@ -146,7 +146,9 @@ describe('a damaged database', () => {
   let daemon: DaemonProcess
   let file: string
 
-  beforeEach(async () => {
+  let intact: Buffer
+
+  beforeAll(async () => {
     daemon = await DaemonProcess.start({ projects: { lives: livesProject } })
     file = join(daemon.dbsDir, 'scrapyd_service.db')
     await daemon.client.call('pauseNode', { body: { note: null } })
@@ -154,10 +156,20 @@ describe('a damaged database', () => {
       await daemon.schedule('lives', 'nothing_at_all', { jobid: `job-${index}`, filling: 'x'.repeat(2_000) })
     }
     await daemon.stop()
+    intact = readFileSync(file)
   })
-  afterEach(() => daemon.remove())
+  afterAll(() => daemon?.remove())
 
   const hashOf = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+  const refuses = async () => {
+    const before = hashOf(file)
+    const ended = await daemon.launch().ended
+    expect(ended).toMatchObject({ code: 74, stdout: '' })
+    expect(ended.stderr).toContain(`The database ${file} cannot be used`)
+    expect(ended.stderr).toContain('move it away')
+    expect(ended.stderr).not.toContain('    at ')
+    expect(hashOf(file)).toBe(before)
+  }
 
   it.each([
     ['whose beginning is overwritten', (bytes: Buffer) => bytes.fill('rubbish ', 0, 4_096)],
@@ -165,24 +177,21 @@ describe('a damaged database', () => {
     ['that was cut off', (bytes: Buffer) => bytes.subarray(0, Math.floor(bytes.length / 2))],
     ['that is something else', () => Buffer.from('<html>'.repeat(10_000))],
   ])('%s ends the daemon with status 74 and what to do; nothing is overwritten', async (_, damage) => {
-    writeFileSync(file, damage(readFileSync(file)))
-    const before = hashOf(file)
-    for (const attempt of [1, 2]) {
-      const ended = await daemon.launch().ended
-      expect(ended, `start ${attempt}`).toMatchObject({ code: 74, stdout: '' })
-      expect(ended.stderr).toContain(`The database ${file} cannot be used`)
-      expect(ended.stderr).toContain('move it away')
-      expect(ended.stderr).not.toContain('    at ')
-    }
-    expect(hashOf(file)).toBe(before)
-    // As it says: moved away, the daemon starts with an empty one.
+    writeFileSync(file, damage(Buffer.from(intact)))
+    await refuses()
+  })
+
+  it('is refused again and again; moved away, as is said, the daemon starts with an empty one', async () => {
+    writeFileSync(file, Buffer.from('<html>'.repeat(10_000)))
+    for (let attempt = 0; attempt < 2; attempt++) await refuses()
     rmSync(file)
     await daemon.startAgain()
     expect(await daemon.listJobs()).toMatchObject({ pending: [], running: [], finished: [] })
+    await daemon.stop()
   })
 
   it('that a newer version has made is refused by name, and left as it is', async () => {
-    const bytes = readFileSync(file)
+    const bytes = Buffer.from(intact)
     // SQLite's user_version, at a fixed place of the header.
     bytes.writeUInt32BE(9_999, 60)
     writeFileSync(file, bytes)

@@ -48,7 +48,7 @@ export async function clusterCrashRun({ jobs, kills, losses = 0 }: ClusterCrashP
   const cluster = await TestCluster.open({
     slaves: ports.map((http_port) => ({ scrapyd: { http_port } })),
     all: { scrapyd: { max_proc: 2, finished_to_keep: 100_000, jobs_to_keep: 100_000 } },
-    hosts: (urls) => (losses === 0 ? urls : between.map((port) => `127.0.0.1:${port}`)),
+    ...(losses === 0 ? {} : { hosts: () => between.map((port) => `127.0.0.1:${port}`) }),
   })
   for (const proxy of proxies) proxy.lose(() => lossOf(random, losses))
   try {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
-import { freePort } from '../../scripts/lib/free-port.ts'
+import { steadyPort } from './test-cluster.ts'
 import type { JobDetail } from '../../src-daemon/api/contract/values.ts'
 import { ConsoleBrowser } from './console-browser.ts'
 import { DaemonProcess } from './daemon-process.ts'
@@ -57,7 +57,7 @@ export class ConsoleStage {
     // The master keeps its port over a restart, as a real one does.
     const [slave, port, browser] = await Promise.all([
       DaemonProcess.start({ identity: 'slave', nodeName: 'crawl-01', projects, scrapyd: { max_proc: 12 } }),
-      freePort('127.0.0.1', 16_800),
+      steadyPort(),
       ConsoleBrowser.launch(),
     ])
     this.#slave = slave

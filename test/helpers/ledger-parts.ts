@@ -74,8 +74,19 @@ function partsOf(database: OpenDatabase, nodeName: string | null, now: (() => nu
   const stats = new StatsStore(db)
   const meta = new MetaStore(db)
   const revocations = new RevocationStore(db)
-  const ledger = new Ledger({ writer, jobs, events, requests, stats, nodeName, ...(now === undefined ? {} : { now }) })
-  return { database, db, writer, jobs, lists, events, requests, stats, meta, revocations, ledger }
+  const problems: [string, unknown][] = []
+  const onProblem = (message: string, cause: unknown) => void problems.push([message, cause])
+  const ledger = new Ledger({
+    writer,
+    jobs,
+    events,
+    requests,
+    stats,
+    nodeName,
+    onProblem,
+    ...(now === undefined ? {} : { now }),
+  })
+  return { problems, database, db, writer, jobs, lists, events, requests, stats, meta, revocations, ledger }
 }
 
 /** A request with what most tests leave alone. */

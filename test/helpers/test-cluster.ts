@@ -51,7 +51,7 @@ export class TestCluster {
   static async prepare({ slaves = 3, master, all, hosts = (urls) => urls }: TestClusterOptions): Promise<TestCluster> {
     const own: readonly DaemonOptions[] =
       typeof slaves === 'number' ? Array.from({ length: slaves }, () => ({})) : slaves
-    const ports = await Promise.all(own.map(steadyPort))
+    const ports = await Promise.all(own.map(({ scrapyd }) => scrapyd?.['http_port'] ?? steadyPort()))
     const prepared = own.map((slave, index) =>
       DaemonProcess.prepare(
         merged({ nodeName: `slave${index + 1}`, scrapyd: { http_port: ports[index] ?? 0 } }, all, slave),

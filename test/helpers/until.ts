@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
-  { limitMs = 45_000, everyMs = 20 }: { readonly limitMs?: number; readonly everyMs?: number } = {},
+  { limitMs = 45_000, everyMs = 40 }: { readonly limitMs?: number; readonly everyMs?: number } = {},
 ): Promise<Exclude<T, null | undefined | false>> {
   const deadline = performance.now() + limitMs
   for (;;) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { expect, it } from 'vitest'
-import { Sessions } from '../../../src-daemon/api/sessions.ts'
+import { Sessions, type SignedOut } from '../../../src-daemon/api/sessions.ts'
 
 it('a session ends by itself after a week', () => {
   let now = Date.parse('2026-01-01')
@@ -17,4 +17,29 @@ it('a session ends by itself after a week', () => {
 it('two instances name their cookies differently', () => {
   const name = (instance: string) => new Sessions({ instance, secret: Buffer.alloc(32), credentials: '' }).cookieName
   expect(name('a')).not.toBe(name('b'))
+})
+
+it('a session that was signed out stays so in the next process', async () => {
+  let kept: SignedOut = []
+  const signedOut = { load: () => kept, save: (all: SignedOut) => Promise.resolve(void (kept = all)) }
+  let now = Date.parse('2026-01-01')
+  const start = () =>
+    new Sessions({ instance: 'i', secret: Buffer.alloc(32), credentials: 'a:b', signedOut, now: () => now })
+  const first = start()
+  const [ended, other] = [first, first].map((sessions) => {
+    const cookie = sessions.create('', false).split(';')[0]
+    return { headers: { cookie } } as IncomingMessage
+  })
+  await first.end(ended!, '', false)
+  for (const sessions of [first, start()]) {
+    expect([ended!, other!].map((request) => sessions.isValid(request))).toEqual([false, true])
+  }
+  // What has expired anyway is not kept, and what is not a session of ours never.
+  now += 8 * 24 * 3_600_000
+  await first.end(ended!, '', false)
+  await first.end({ headers: { cookie: `${first.cookieName}=zzzzzzzzzz.x.y` } } as IncomingMessage, '', false)
+  expect(kept.length).toBe(1)
+  const cookie = first.create('', false).split(';')[0]
+  await first.end({ headers: { cookie } } as IncomingMessage, '', false)
+  expect(kept.length).toBe(1)
 })

@@ -212,6 +212,20 @@ describe('Ledger.finish', () => {
     expect(jobEvents(parts).at(-1)).toMatchObject({ state: 'finished', outcome: 'failed', reason: 'why', exit_code: 1 })
   })
 
+  it('is done although somebody who listens fails, and the others hear of it', async () => {
+    const parts = openLedger()
+    const { key } = await parts.ledger.schedule(jobRequest())
+    const told: string[] = []
+    parts.ledger.onEnd(() => {
+      throw new Error('out of order')
+    })
+    parts.ledger.onEnd((ended) => told.push(ended))
+    const row = await parts.ledger.finish(key, { outcome: 'finished', reason: null, ended_at: 7 })
+
+    expect([row?.state, told]).toEqual(['finished', [key]])
+    expect(parts.problems).toEqual([[expect.stringContaining(key), expect.any(Error)]])
+  })
+
   it('remembers which event carries the end of a dispatched job', async () => {
     const parts = openLedger()
     const dispatched = newRow({ state: 'running', owner: 'm', owner_attempt: 1 })

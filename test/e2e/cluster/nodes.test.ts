@@ -27,9 +27,10 @@ describe('the nodes of a cluster', () => {
     ])
     const { port } = cluster.slave(1)
     const id = await idOf('slave1')
-    const seen = await until('it has been pinged twice', async () => {
+    // A slave that has just started tells its Scrapy and its projects as soon as it has looked at them.
+    const seen = await until('it has been pinged twice, and has told what it has', async () => {
       const node = await call('getClusterNode', { params: { id } })
-      return node.latency.length > 1 && node
+      return node.latency.length > 1 && node.scrapy !== null && node.projects.length > 0 && node
     })
     expect(seen).toMatchObject({
       url: `http://127.0.0.1:${port}`,
