@@ -52,7 +52,10 @@ if (unknown.length > 0) {
   const rows: Row[] = []
   for (const name of wanted.length === 0 ? Object.keys(BENCHES) : wanted) {
     console.error(`measuring ${name} …`)
-    rows.push(...(await BENCHES[name]!()))
+    const measured = await BENCHES[name]!()
+    // What was measured is not lost if a later one fails.
+    for (const { what, ours, stock, ratio } of measured) console.error(`  ${what}: ${ours}, stock ${stock}, ${ratio}`)
+    rows.push(...measured)
   }
   const { stolen } = watch.shares()
   const report = [

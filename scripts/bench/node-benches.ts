@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -86,16 +86,28 @@ export async function startDelay(warm: 'on' | 'off'): Promise<readonly Row[]> {
 
 async function opened(server: Server): Promise<{ readonly ms: number; readonly daemonMs: number | null }> {
   const begun = performance.now()
-  const wall = Date.now()
+  const wall = performance.timeOrigin + begun
   const id = await schedule(server.url, { project: 'bench', spider: 'noop' })
   const file = join(server.folder, 'logs', 'bench', 'noop', `${id}.log`)
-  while (!existsSync(file) || !readFileSync(file, 'utf8').includes('Spider opened')) await delay(1)
+  let ordered: number | null = null
+  while (!existsSync(file) || !readFileSync(file, 'utf8').includes('Spider opened')) {
+    ordered ??= orderedAt(server)
+    await delay(1)
+  }
   const ms = performance.now() - begun
   await untilIdle(server.url)
-  const jobs = await fetch(`${server.url}/api/jobs?q=${id}`).catch(() => null)
-  if (jobs?.ok !== true) return { ms, daemonMs: null }
-  const [job] = ((await jobs.json()) as { jobs: { started_at: string }[] }).jobs
-  return { ms, daemonMs: job === undefined ? null : Date.parse(job.started_at) - wall }
+  return { ms, daemonMs: ordered === null ? null : ordered - wall }
+}
+
+/** When our daemon wrote down what is to run, right before it starts the interpreter; null: nothing runs, or not ours. */
+function orderedAt(server: Server): number | null {
+  const runs = join(server.folder, 'dbs/runs')
+  try {
+    const [run] = readdirSync(runs)
+    return run === undefined ? null : statSync(join(runs, run, 'job.json')).mtimeMs
+  } catch {
+    return null
+  }
 }
 
 /** 100 trivial jobs, 8 at once: rate, CPU and memory per job. */
@@ -112,7 +124,14 @@ export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonl
   })
   try {
     const spider = extra === 0 ? 'noop' : 'paper_0'
-    const figures = { ours: await runMany(ours, jobs, spider), stock: await runMany(stock, jobs, spider) }
+    // Stock takes a minute for a round; ours is over in seconds, and is done three times.
+    const rounds: Awaited<ReturnType<typeof runMany>>[] = []
+    for (let round = 0; round < (warm === 'on' ? ROUNDS : 1); round++) rounds.push(await runMany(ours, jobs, spider))
+    const middle = (name: 'perMinute' | 'cpu') => median(rounds.map((one) => one[name]))
+    const figures = {
+      ours: { perMinute: middle('perMinute'), cpu: middle('cpu') },
+      stock: await runMany(stock, jobs, spider),
+    }
     const what = `${jobs} trivial jobs, 8 at once, ${warm === 'on' ? 'warm' : 'cold'}${extra === 0 ? '' : `, project of ${extra} spiders`}`
     const a = figures.ours
     const b = figures.stock
@@ -123,14 +142,19 @@ export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonl
         'jobs/min',
         a.perMinute,
         b.perMinute,
-        extra > 0
-          ? { text: '≥ 30 × stock', met: warm === 'on' ? ratio >= 30 : null }
-          : { text: '≥ 1 800', met: warm === 'on' ? a.perMinute >= 1_800 : null },
+        warm === 'off'
+          ? { text: '–', met: null }
+          : extra > 0
+            ? { text: '≥ 30 × stock', met: ratio >= 30 }
+            : { text: '≥ 1 800', met: a.perMinute >= 1_800 },
       ),
-      row('… CPU per job, daemon included', 's', a.cpu, b.cpu, {
-        text: '≤ 0.07 s',
-        met: warm === 'on' && extra === 0 ? a.cpu <= 0.07 : null,
-      }),
+      row(
+        '… CPU per job, daemon included',
+        's',
+        a.cpu,
+        b.cpu,
+        warm === 'on' && extra === 0 ? { text: '≤ 0.07 s', met: a.cpu <= 0.07 } : { text: '–', met: null },
+      ),
     ]
     return rows
   } finally {
@@ -146,7 +170,8 @@ async function runMany(server: Server, count: number, spider: string) {
   const spent = await spiderCpu(server)
   const begun = performance.now()
   await Promise.all(Array.from({ length: count }, () => schedule(server.url, { project: 'bench', spider })))
-  await untilIdle(server.url, 5)
+  // Asking more often would take a share of the machine that is measured.
+  await untilIdle(server.url, 25)
   const seconds = (performance.now() - begun) / 1000
   const after = cpuSeconds(server.pid)
   const children = spent === null ? after.children - before.children : (await spiderCpu(server))! - spent
@@ -168,6 +193,8 @@ export async function longList(): Promise<readonly Row[]> {
   const project = { ours: writeProject(join(folder, 'a')), stock: writeProject(join(folder, 'b')) }
   const options = { finished_to_keep: count }
   const empty = await startOurs(join(folder, 'ours'), project.ours, options)
+  await delay(1_500)
+  const without = pssMiB(empty.pid)
   await empty.stop()
   fillOurs(join(folder, 'ours', 'dbs', 'scrapyd_service.db'), count)
   fillStock(join(folder, 'stock', 'dbs'), count)
@@ -177,6 +204,8 @@ export async function longList(): Promise<readonly Row[]> {
     jobstorage: 'scrapyd.jobstorage.SqliteJobStorage',
   })
   try {
+    await delay(1_500)
+    const stored = { ours: pssMiB(ours.pid), stock: pssMiB(stock.pid) }
     const a = await listing(ours)
     const b = await listing(stock)
     const pages: number[] = []
@@ -198,7 +227,12 @@ export async function longList(): Promise<readonly Row[]> {
         text: '≤ 5 ms',
         met: median(pages) <= 5,
       }),
-      row('memory with 100 000 jobs stored', 'MiB', pssMiB(ours.pid), pssMiB(stock.pid), { text: '–', met: null }),
+      row('memory with 100 000 jobs stored', 'MiB', stored.ours, stored.stock, { text: '–', met: null }),
+      row('… more than without them', 'MiB', stored.ours - without, null, {
+        text: '≤ 15 MiB',
+        met: stored.ours - without <= 15,
+      }),
+      row('… after listing them all', 'MiB', pssMiB(ours.pid), pssMiB(stock.pid), { text: '–', met: null }),
     ]
   } finally {
     await Promise.all([ours.stop(), stock.stop()])

@@ -46,7 +46,9 @@ export async function startOurs(
       section('projects', { bench: project }) +
       section('scrapyd', { http_port: port, python, ...options }),
   )
-  const program = `const { main } = await import(${JSON.stringify(DAEMON)}); await main(process.argv.slice(1))`
+  // As bin/scrapyd-service.mjs does it in the published package.
+  const program = `import { enableCompileCache } from 'node:module'; enableCompileCache();
+const { main } = await import(${JSON.stringify(DAEMON)}); await main(process.argv.slice(1))`
   return start(folder, port, () =>
     spawn(process.execPath, ['--input-type=module', '-e', program, '--', '--config', file], {
       ...stdio(folder),

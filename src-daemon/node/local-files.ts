@@ -10,6 +10,8 @@ import type { FileUrl, JobRow } from '../storage/jobs.ts'
 
 /** A folder that changed so shortly before it was read may change again without showing it by its time. */
 const UNSURE_MS = 100
+/** A list of 100 000 jobs, page by page, must not look at every folder for every page. Shorter than any run of a spider. */
+const FRESH_MS = 25
 const MOST_FOLDERS = 10_000
 
 /** Where the files of this node's jobs lie, and whether they are still there. */
@@ -17,7 +19,7 @@ export class LocalFiles {
   readonly #folders: JobFolders
   readonly #itemsDir: string | null
   readonly #names = new Map<string, FolderNames>()
-  /** Folders that were looked at in this turn of the event loop: a page of a list asks a thousand times. */
+  /** Folders that were looked at in the last FRESH_MS: a page of a list asks a thousand times. */
   readonly #fresh = new Set<string>()
 
   constructor(folders: JobFolders) {
@@ -32,20 +34,20 @@ export class LocalFiles {
 
   /**
    * The URL of a log or items file, null when it is gone. Lists of 100 000 jobs ask this per row: a folder is looked at
-   * once a turn, and read again only when it has changed.
+   * once in a while, and read again only when it has changed.
    */
   readonly url: FileUrl = (kind, project, spider, id) => {
     const root = kind === 'log' ? this.#folders.logsDir : this.#itemsDir
     if (root === null) return null
-    const file = `${id}.${kind === 'log' ? 'log' : 'jl'}`
-    if (!this.#namesIn(join(root, project, spider)).has(file)) return null
+    const names = this.#namesIn(`${root}/${project}/${spider}`)
+    if (names.size === 0 || !names.has(`${id}.${kind === 'log' ? 'log' : 'jl'}`)) return null
     return jobUrl(kind, project, spider, id)
   }
 
   #namesIn(folder: string): ReadonlySet<string> {
     const known = this.#names.get(folder)
     if (known !== undefined && this.#fresh.has(folder)) return known.names
-    if (this.#fresh.size === 0) setImmediate(() => this.#fresh.clear())
+    if (this.#fresh.size === 0) setTimeout(() => this.#fresh.clear(), FRESH_MS).unref()
     this.#fresh.add(folder)
     const changedAt = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
     if (known !== undefined && known.changedAt === changedAt && known.readAt - changedAt > UNSURE_MS) return known.names

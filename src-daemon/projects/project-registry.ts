@@ -59,6 +59,7 @@ export class ProjectRegistry {
   /** Names of rows that the configuration has overtaken. */
   readonly #void: string[] = []
   readonly #sights = new Map<string, Sight>()
+  readonly #looking = new Map<string, { readonly path: string; readonly sight: Promise<Sight> }>()
   #writes: Promise<unknown> = Promise.resolve()
 
   constructor(parts: ProjectRegistryParts) {
@@ -169,8 +170,19 @@ export class ProjectRegistry {
     )
   }
 
-  async #look(project: ExposedProject): Promise<Sight> {
+  /** Those who ask while somebody looks share what that finds: a flood of requests is one look at the disk. */
+  #look(project: ExposedProject): Promise<Sight> {
     const { name, path } = project
+    const begun = this.#looking.get(name)
+    if (begun?.path === path) return begun.sight
+    const sight = this.#lookNow(project).finally(() => {
+      if (this.#looking.get(name)?.sight === sight) this.#looking.delete(name)
+    })
+    this.#looking.set(name, { path, sight })
+    return sight
+  }
+
+  async #lookNow({ name, path }: ExposedProject): Promise<Sight> {
     const known = this.#sights.get(name)
     if (known?.path === path) {
       if ('problem' in known && performance.now() < known.until) return known

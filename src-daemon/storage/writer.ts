@@ -1,4 +1,4 @@
-import type { Database } from 'better-sqlite3'
+import type { Database, Statement } from 'better-sqlite3'
 import { StorageError } from '../errors.ts'
 
 interface Waiting {
@@ -10,28 +10,47 @@ interface Waiting {
 /** At most this many steps share a transaction, so that a flood does not block the event loop for long. */
 const BATCH = 500
 
+/** So many turns of the event loop a commit waits while each of them brings more to write. */
+const MOST_TURNS = 8
+
 /**
- * Group commits: all writes of one turn of the event loop share one transaction and one fsync. A promise resolves only
- * after the commit. Each step has a savepoint of its own, so that one bad row does not fail its batch; when the commit
+ * Group commits: all writes of one turn of the event loop, and of the next ones while they bring more, share one
+ * transaction and one fsync. A promise resolves only after the commit. Each step has a savepoint of its own, so that one bad row does not fail its batch; when the commit
  * itself fails (full disk), every promise of the batch is rejected with StorageError and nothing was changed.
  */
 export class Writer {
   readonly #db: Database
   readonly #listeners = new Set<() => void>()
+  readonly #sql: Readonly<Record<'begin' | 'save' | 'release' | 'undo' | 'commit', Statement>>
   #waiting: Waiting[] = []
   #scheduled = false
 
   constructor(db: Database) {
     this.#db = db
+    this.#sql = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      save: db.prepare('SAVEPOINT step'),
+      release: db.prepare('RELEASE step'),
+      undo: db.prepare('ROLLBACK TO step'),
+      commit: db.prepare('COMMIT'),
+    }
   }
 
   /** Runs `step` (synchronous SQL) in the next transaction. */
   write<T>(step: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ step, resolve: resolve as (value: unknown) => void, reject })
-      if (this.#scheduled) return
-      this.#scheduled = true
-      setImmediate(() => this.#commit())
+      if (!this.#scheduled) this.#schedule(0, MOST_TURNS)
+    })
+  }
+
+  /** Looks again after a turn of the event loop; commits when that brought nothing more than the `seen` steps. */
+  #schedule(seen: number, turns: number): void {
+    this.#scheduled = true
+    setImmediate(() => {
+      const { length } = this.#waiting
+      if (length > seen && length < BATCH && turns > 0) this.#schedule(length, turns - 1)
+      else this.#commit()
     })
   }
 
@@ -44,26 +63,24 @@ export class Writer {
   #commit(): void {
     this.#scheduled = false
     const batch = this.#waiting.splice(0, BATCH)
-    if (this.#waiting.length > 0) {
-      this.#scheduled = true
-      setImmediate(() => this.#commit())
-    }
+    if (this.#waiting.length > 0) this.#schedule(0, MOST_TURNS)
     const done: (() => void)[] = []
     try {
-      this.#db.exec('BEGIN IMMEDIATE')
+      this.#sql.begin.run()
       for (const { step, resolve, reject } of batch) {
-        this.#db.exec('SAVEPOINT step')
+        this.#sql.save.run()
         try {
           const value = step()
-          this.#db.exec('RELEASE step')
+          this.#sql.release.run()
           done.push(() => resolve(value))
         } catch (error) {
           if (!this.#db.inTransaction) throw error
-          this.#db.exec('ROLLBACK TO step; RELEASE step')
+          this.#sql.undo.run()
+          this.#sql.release.run()
           done.push(() => reject(toStorageError(error)))
         }
       }
-      this.#db.exec('COMMIT')
+      this.#sql.commit.run()
     } catch (error) {
       this.#rollback()
       const failure = toStorageError(error)

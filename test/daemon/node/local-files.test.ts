@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { FileNotFoundError, JobNotFoundError } from '../../../src-daemon/errors.ts'
 import { LocalFiles } from '../../../src-daemon/node/local-files.ts'
 import { newRow, openLedger } from '../../helpers/ledger-parts.ts'
+import { until } from '../../helpers/until.ts'
 
 function openFiles(itemsDir?: string | null) {
   const parts = openLedger()
@@ -49,16 +49,15 @@ describe('LocalFiles.url', () => {
     expect(decodeURIComponent(new URL(url, 'http://a').pathname)).toBe(`/logs/news/${spider}/daily.log`)
   })
 
-  it('sees in the next turn what was written in this one', async () => {
+  it('sees soon what was written meanwhile', async () => {
     const { files, write } = openFiles()
     expect(files.url('log', 'news', 'herald', 'daily', null)).toBeNull()
     write('logs', 'news', 'herald', 'daily.log')
-    await turn()
-    expect(files.url('log', 'news', 'herald', 'daily', null)).not.toBeNull()
+    await until('the file is seen', () => files.url('log', 'news', 'herald', 'daily', null))
 
     write('logs', 'news', 'herald', 'second.log')
-    await turn()
-    expect(files.url('log', 'news', 'herald', 'second', null)).not.toBeNull()
+    await until('the second is seen', () => files.url('log', 'news', 'herald', 'second', null))
+    expect(files.url('log', 'news', 'herald', 'third', null)).toBeNull()
   })
 
   it.each([null, 's3://bucket/items'])('has no items when they go to %s', (itemsDir) => {
