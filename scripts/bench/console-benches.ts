@@ -13,6 +13,8 @@ import { traced } from './trace.ts'
 
 const STORED = 100_000
 const LINES_PER_SECOND = 5_000
+/** So many jobs, each of a spider of its own, are looked for on the screen. */
+const CHANGES = 32
 const none = { text: '–', met: null }
 
 /** A master with 100 000 stored jobs and a slave, and a browser in front of them. */
@@ -21,7 +23,7 @@ async function withConsole<T>(
   work: (browser: Browser, master: Server, slave: Server) => Promise<T>,
 ): Promise<T> {
   const folder = freshFolder(name)
-  const project = writeProject(join(folder, 'p'))
+  const project = writeProject(join(folder, 'p'), CHANGES)
   const slave = await startOurs(join(folder, 'slave'), project, { max_proc: 4 })
   const cluster = {
     identity: 'master',
@@ -167,11 +169,11 @@ export function tailRate(): Promise<readonly Row[]> {
 export function changeToScreen(): Promise<readonly Row[]> {
   return withConsole('change', async (browser, master, slave) => {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
-    await page.goto(`${master.url}/#/jobs?sort=-created`)
+    await page.goto(`${master.url}/#/jobs`)
     await page.locator('.job-line:not(.job-bones)').first().waitFor()
     const times: number[] = []
-    for (let round = 0; round < 32; round++) {
-      const spider = `change_${round}`
+    for (let round = 0; round < CHANGES; round++) {
+      const spider = `paper_${round}`
       const seen = page.evaluate(
         (name) =>
           new Promise<number>((resolve) => {
@@ -187,7 +189,6 @@ export function changeToScreen(): Promise<readonly Row[]> {
       )
       await delay(100 + Math.random() * 200)
       const at = Date.now()
-      // It will fail, as no spider has this name: what counts is that it is told.
       await schedule(slave.url, { project: 'bench', spider })
       const shown = await seen
       if (round > 1) times.push(shown - at)

@@ -12,6 +12,7 @@ for (let index = 0; index < count; index++) {
   const instance = newKey()
   const streams = new Set<ServerResponse>()
   let seq = 0
+  let owner: NodeSelf['owner'] = null
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0]
     if (path === '/api/events') {
@@ -26,11 +27,15 @@ for (let index = 0; index < count; index++) {
     }
     request.resume()
     response.setHeader('Content-Type', 'application/json')
-    if (path === '/api/node') response.end(JSON.stringify(self(index, feed, instance)))
+    if (path === '/api/node') response.end(JSON.stringify({ ...self(index, feed, instance), owner }))
     else if (path === '/api/owner') {
       let body = ''
       request.on('data', (chunk: Buffer) => (body += chunk.toString()))
-      request.on('end', () => response.end(JSON.stringify({ owner: JSON.parse(body) as unknown })))
+      request.on('end', () => {
+        const { instance: of, node_name } = JSON.parse(body) as { instance: string; node_name: string }
+        owner = { instance: of, node_name }
+        response.end(JSON.stringify({ owner }))
+      })
     } else response.end('{"status":"ok"}')
   })
   await new Promise<void>((resolve) => {

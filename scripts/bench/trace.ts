@@ -23,6 +23,9 @@ export interface Tasks {
   readonly busy: number
 }
 
+/** What Chromium calls a task of a thread; others of that kind lie within it. */
+const TASK = 'ThreadControllerImpl::RunTask'
+
 /** Traces the browser by its own means while `work` is done, and tells of the tasks of the pages' main threads. */
 export async function traced(browser: Browser, page: Page, work: () => Promise<void>): Promise<Tasks> {
   const path = join(tmpdir(), `scrapyd-service-trace-${process.pid}.json`)
@@ -38,9 +41,7 @@ export async function traced(browser: Browser, page: Page, work: () => Promise<v
       .filter((event) => event.name === 'thread_name' && event.args?.name === 'CrRendererMain')
       .map(({ pid, tid }) => `${pid}:${tid}`),
   )
-  const tasks = traceEvents.filter(
-    (event) => event.ph === 'X' && /^(RunTask|ThreadControllerImpl::RunTask)$/.test(event.name),
-  )
+  const tasks = traceEvents.filter((event) => event.ph === 'X' && event.name === TASK)
   const byThread = Map.groupBy(tasks, ({ pid, tid }) => `${pid}:${tid}`)
   let [longestMs, long, busy] = [0, 0, 0]
   for (const [thread, own] of byThread) {

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 // Only what every Node understands up to here: better-sqlite3 ends an old one with a segmentation fault and no message.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -127,6 +127,9 @@ export class Dispatcher {
   }
 
   async #placeOne(): Promise<boolean> {
+    const { jobs } = this.#parts
+    // Most that wakes it finds nothing to do.
+    if (jobs.pendingProjects().next().done === true) return false
     const candidates = this.#candidates()
     if (!candidates.some((node) => node.online && !node.paused && node.used < node.capacity)) return false
     const running = this.#runningByProject()
@@ -141,7 +144,6 @@ export class Dispatcher {
       return placement
     }
     const runningOf = (project: string) => running.get(project) ?? 0
-    const { jobs } = this.#parts
     // The heads of the projects are enough as long as they can be placed; else a job behind them may be.
     const heads = [...jobs.pendingProjects()]
     const chosen = heads.every((head) => place(head).node !== null)
@@ -377,7 +379,7 @@ export class Dispatcher {
     const used = new Map<string, number>()
     for (const { node_id, count } of store.loads()) used.set(node_id, (used.get(node_id) ?? 0) + count)
     const shared = { hasProject: false, hasSpider: false, refuses: null, behind: null, problem: null }
-    const remote = nodes.list().map((node) => ({
+    const remote = nodes.all().map((node) => ({
       ...shared,
       id: node.id,
       name: node.name,

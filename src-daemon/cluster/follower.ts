@@ -11,7 +11,7 @@ import type { NodeClient } from './node-client.ts'
 
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000] as const
 /** What the slave may forget is not urgent; a request a second to each of many nodes would be. */
-const ACK_EVERY_MS = 5_000
+const ACK_EVERY_MS = 30_000
 /** Events that share a transaction: a long replay must not block the event loop. */
 const BATCH = 500
 
@@ -180,7 +180,7 @@ export class Follower {
       await Promise.resolve()
       while (this.#waiting.length > 0) {
         const events = this.#waiting.splice(0, BATCH)
-        const stored = await writer.write(() => this.#store(events))
+        const stored = await writer.writePatiently(() => this.#store(events))
         const { feed, cursor, cursor_at } = stored
         node.row = { ...node.row, feed, cursor, cursor_at }
         this.#snapshot = stored.snapshot

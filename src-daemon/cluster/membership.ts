@@ -211,7 +211,7 @@ export class Membership {
     if (self.instance === instance) return 'This is the master itself; it is a node of its cluster anyway'
     if (self.identity === 'master') return `This is a master itself (of the cluster '${self.cluster_name}')`
     // Also while the other is away: the jobs that it was given must not be followed under two names.
-    const twin = nodes.list().find((other) => other !== node && other.row.instance === self.instance)
+    const twin = nodes.all().find((other) => other !== node && other.row.instance === self.instance)
     if (twin !== undefined) {
       return `This is the same daemon as ${hostOf(twin.row.url)}, listed twice, or a copy of its database: remove one of the two`
     }

@@ -61,6 +61,8 @@ export function openDatabase(dbsDir: string): OpenDatabase {
     db.pragma('wal_autocheckpoint = 2000')
     db.pragma('journal_size_limit = 67108864')
     db.pragma('cache_size = -8000')
+    // What a savepoint would undo goes beyond 64 KiB for one job, and then to a temporary file, unless it stays in memory.
+    db.pragma('temp_store = MEMORY')
     // A whole check of a big ledger would cost more than the start itself; damage there shows when it is read.
     if (statSync(file).size < CHECKED_AT_START) {
       const check = db.pragma('quick_check(1)', { simple: true })

@@ -10,6 +10,13 @@ interface Waiting {
 /** At most this many steps share a transaction, so that a flood does not block the event loop for long. */
 const BATCH = 500
 
+/** Under load, patient steps wait up to so long (ms) since the last commit, so that more of them share one. */
+const PATIENCE_MS = 50
+
+/** Under load: so many patient steps within RUSH_MS. */
+const RUSH = 10
+const RUSH_MS = 100
+
 /** So many turns of the event loop a commit waits while each of them brings more to write. */
 const MOST_TURNS = 8
 
@@ -24,6 +31,10 @@ export class Writer {
   readonly #sql: Readonly<Record<'begin' | 'save' | 'release' | 'undo' | 'commit', Statement>>
   #waiting: Waiting[] = []
   #scheduled = false
+  #patience: NodeJS.Timeout | null = null
+  /** When the last RUSH patient steps came (ms), oldest first. */
+  readonly #lately: number[] = []
+  #committedAt = Number.NEGATIVE_INFINITY
 
   constructor(db: Database) {
     this.#db = db
@@ -38,15 +49,38 @@ export class Writer {
 
   /** Runs `step` (synchronous SQL) in the next transaction. */
   write<T>(step: () => T): Promise<T> {
+    const done = this.#add(step)
+    if (!this.#scheduled) this.#schedule(0, MOST_TURNS)
+    return done
+  }
+
+  /**
+   * As `write`, for what nobody waits for: while there are many commits, it lets some time pass for others to come along.
+   * A fsync costs more than what is stored.
+   */
+  writePatiently<T>(step: () => T): Promise<T> {
+    const done = this.#add(step)
+    const now = performance.now()
+    this.#lately.push(now)
+    const first = this.#lately.length > RUSH ? (this.#lately.shift() ?? 0) : Number.NEGATIVE_INFINITY
+    if (this.#scheduled || this.#patience !== null) return done
+    const wait = now - first < RUSH_MS ? PATIENCE_MS - (now - this.#committedAt) : 0
+    if (wait <= 0) this.#schedule(0, MOST_TURNS)
+    else this.#patience = setTimeout(() => this.#schedule(0, 0), wait)
+    return done
+  }
+
+  #add<T>(step: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ step, resolve: resolve as (value: unknown) => void, reject })
-      if (!this.#scheduled) this.#schedule(0, MOST_TURNS)
     })
   }
 
   /** Looks again after a turn of the event loop; commits when that brought nothing more than the `seen` steps. */
   #schedule(seen: number, turns: number): void {
     this.#scheduled = true
+    if (this.#patience !== null) clearTimeout(this.#patience)
+    this.#patience = null
     setImmediate(() => {
       const { length } = this.#waiting
       if (length > seen && length < BATCH && turns > 0) this.#schedule(length, turns - 1)
@@ -87,6 +121,7 @@ export class Writer {
       for (const { reject } of batch) reject(failure)
       return
     }
+    this.#committedAt = performance.now()
     for (const settle of done) settle()
     for (const listener of this.#listeners) listener()
   }

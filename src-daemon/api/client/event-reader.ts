@@ -33,39 +33,30 @@ export async function* readEvents(
   })
   const decoder = new TextDecoder()
   const reader = body.getReader()
+  // One timer for the whole stream: one for each read would cost more than the events of a busy node.
+  let heardAt = performance.now()
+  let isSilent = false
+  const watch = setInterval(() => {
+    if (performance.now() - heardAt < idleMs) return
+    isSilent = true
+    void reader.cancel().catch(() => undefined)
+  }, idleMs / 4)
   try {
     for (;;) {
-      const value = await readWithin(reader, idleMs, baseUrl, signal)
-      if (value === null) return
+      const { value } = await reader.read()
+      if (value === undefined) break
+      heardAt = performance.now()
       parser.feed(decoder.decode(value, { stream: true }))
       if (found.length > 0) yield found.splice(0)
     }
-  } finally {
-    await reader.cancel().catch(() => undefined)
-  }
-}
-
-async function readWithin(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  idleMs: number,
-  baseUrl: string,
-  signal: AbortSignal,
-): Promise<Uint8Array | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new NodeUnreachableError(`${baseUrl}: the event stream was silent for ${idleMs / 1_000} s`))
-    }, idleMs)
-  })
-  try {
-    const { value } = await Promise.race([reader.read(), silence])
-    return value ?? null
   } catch (error) {
-    if (signal.aborted) return null
+    if (signal.aborted) return
     throw unreachable(baseUrl, error)
   } finally {
-    clearTimeout(timer)
+    clearInterval(watch)
+    await reader.cancel().catch(() => undefined)
   }
+  if (isSilent) throw new NodeUnreachableError(`${baseUrl}: the event stream was silent for ${idleMs / 1_000} s`)
 }
 
 function checkEvent(type: string, data: string): FeedEvent | 'malformed' | null {

@@ -37,6 +37,40 @@ describe('Writer', () => {
     expect(meta.get('name 99')).toBe('a')
   })
 
+  it('waits for what the next turns bring, but not for ever', async () => {
+    const { put, commits } = openMeta()
+    const count = commits()
+    const turns = 40
+    const written: Promise<void>[] = []
+    for (let turn = 0; turn < turns; turn++) {
+      written.push(put(`name ${turn}`))
+      await new Promise(setImmediate)
+    }
+    await Promise.all(written)
+
+    expect(count()).toBeGreaterThan(1)
+    expect(count()).toBeLessThan(turns / 2)
+  })
+
+  it('lets patient steps of a rush share commits; what is urgent takes them along', async () => {
+    const { writer, meta, commits, put } = openMeta()
+    const count = commits()
+    const steps = 200
+    const order: number[] = []
+    const written: Promise<unknown>[] = []
+    for (let index = 0; index < steps; index++) {
+      written.push(writer.writePatiently(() => order.push(index)))
+      await new Promise(setImmediate)
+      await new Promise(setImmediate)
+    }
+    await put('urgent')
+
+    expect(order).toEqual(Array.from({ length: steps }, (_, index) => index))
+    expect(count()).toBeLessThan(steps / 4)
+    expect(meta.get('urgent')).toBe('a')
+    expect(await Promise.all(written)).toHaveLength(steps)
+  })
+
   it('gives each step its value, in order', async () => {
     const { writer } = openMeta()
     let order = 0
