@@ -12,6 +12,7 @@ import {
   scheduleRate,
   startAndMemory,
   startDelay,
+  stockByDefault,
   throughput,
 } from './node-benches.ts'
 import { jobMemory, loopDelay } from './runner-benches.ts'
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'jobs-cold': () => throughput('off'),
   'jobs-warm': () => throughput('on'),
   'jobs-300': () => throughput('on', 300),
+  'stock-default': stockByDefault,
   'memory-cold': () => jobMemory('off'),
   'memory-warm': () => jobMemory('on'),
   loop: loopDelay,

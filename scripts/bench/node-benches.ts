@@ -111,6 +111,33 @@ function orderedAt(server: Server): number | null {
   }
 }
 
+/** Stock as it comes: one look at the queue every five seconds. Few jobs, as each takes seconds. */
+export async function stockByDefault(): Promise<readonly Row[]> {
+  const folder = freshFolder('default')
+  const stock = await startStock(join(folder, 'stock'), writeProject(join(folder, 'b')), { max_proc: 8 })
+  try {
+    await opened(stock)
+    const times: number[] = []
+    for (let round = 0; round < 5; round++) {
+      // Anywhere between two of its looks.
+      await delay(Math.random() * 5_000)
+      times.push((await opened(stock)).ms)
+    }
+    const { perMinute } = await runMany(stock, 10, 'noop')
+    const only = (what: string, unit: string, value: number): Row => ({
+      ...row(what, unit, Number.NaN, value, { text: '–', met: null }),
+      ours: 'above',
+      ratio: '–',
+    })
+    return [
+      only('POST to "Spider opened", stock’s default poll_interval (5 s)', 'ms', median(times)),
+      only('trivial jobs, 8 at once, stock’s default poll_interval', 'jobs/min', perMinute),
+    ]
+  } finally {
+    await stock.stop()
+  }
+}
+
 /** 100 trivial jobs, 8 at once: rate, CPU and memory per job. */
 export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonly Row[]> {
   const folder = freshFolder(`throughput-${warm}`)

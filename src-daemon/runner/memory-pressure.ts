@@ -5,10 +5,9 @@ import { freemem, totalmem } from 'node:os'
 const SCARCE_SHARE = 0.1
 const SCARCE_BYTES = 512 * 1024 * 1024
 
-/** Whether the machine is about to run out of memory. */
-export function isMemoryScarce(): boolean {
-  const available = availableBytes()
-  return available < SCARCE_BYTES && available < totalmem() * SCARCE_SHARE
+/** Whether a machine with so many bytes in all and available (this one, now) is about to run out of memory. */
+export function isMemoryScarce(available = availableBytes(), total = totalmem()): boolean {
+  return available < SCARCE_BYTES && available < total * SCARCE_SHARE
 }
 
 function availableBytes(): number {

@@ -6,7 +6,7 @@ import { endRecord, FollowedRun, type RunnerLog } from './followed-run.ts'
 import { jobVariables, projectEnvironment } from './job-environment.ts'
 import { killTree } from './kill-tree.ts'
 import { discardRunFolder, RunFolder, type StoredStart } from './run-folder.ts'
-import { WarmPool } from './warm-pool.ts'
+import { WarmPool, type WarmPoolOptions } from './warm-pool.ts'
 import type { Adoption, Run, Runner, RunObserver, RunSpec } from './run.ts'
 
 /** What spider and supervisor print is cut to its last half once it is over this size. */
@@ -25,6 +25,8 @@ export interface SpiderRunnerOptions {
   readonly warmIdleMs?: number
   /** Warm processes at once; 8 unless told. */
   readonly warmLimit?: number
+  /** When memory counts as scarce, and how long (ms) a warm process may be idle then. */
+  readonly warmScarcity?: WarmPoolOptions['scarcity']
 }
 
 /** Starts spiders as processes that survive this daemon, and finds them again. */
@@ -45,6 +47,7 @@ export class SpiderRunner implements Runner {
       log: options.log,
       idleMs: options.warmIdleMs ?? WARM_IDLE_MS,
       limit: options.warmLimit ?? WARM_LIMIT,
+      ...(options.warmScarcity && { scarcity: options.warmScarcity }),
     })
   }
 

@@ -14,12 +14,13 @@ export interface WarmPoolOptions {
   readonly idleMs: number
   /** No more than so many at once; the one that is idle for longest goes first. */
   readonly limit: number
+  /** Whether memory is scarce, and how long (ms) idle is then. */
+  readonly scarcity?: { readonly isNow: () => boolean; readonly idleMs: number }
 }
 
 /** How often idle processes are looked for. */
 const TICK_MS = 15_000
-/** When memory is scarce, idle means so long. */
-const SCARCE_IDLE_MS = 5_000
+const SCARCITY = { isNow: () => isMemoryScarce(), idleMs: 5_000 }
 /** A warm process that keeps failing is not tried again for so long, or until the code changes. */
 const RETRY_MS = 300_000
 const MAX_FAILURES = 2
@@ -47,12 +48,15 @@ export class WarmPool {
   readonly #failures = new Map<string, Failure>()
   /** What jobs of a project were seen to import, for the next warm process. */
   readonly #preloads = new Map<string, Set<string>>()
+  readonly #scarcity: NonNullable<WarmPoolOptions['scarcity']>
   readonly #timer: NodeJS.Timeout
   #isStopped = false
 
   constructor(options: WarmPoolOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#stopIdle(), Math.min(TICK_MS, options.idleMs / 2))
+    this.#scarcity = options.scarcity ?? SCARCITY
+    const tick = Math.min(TICK_MS, options.idleMs / 2, this.#scarcity.idleMs)
+    this.#timer = setInterval(() => this.#stopIdle(), tick)
     this.#timer.unref()
   }
 
@@ -147,7 +151,8 @@ export class WarmPool {
   }
 
   #stopIdle(): void {
-    const limit = isMemoryScarce() ? Math.min(SCARCE_IDLE_MS, this.#options.idleMs) : this.#options.idleMs
+    const { idleMs } = this.#options
+    const limit = this.#scarcity.isNow() ? Math.min(this.#scarcity.idleMs, idleMs) : idleMs
     for (const [key, warmth] of this.#warmths) {
       const isIdle = warmth.process.pending === 0 && performance.now() - warmth.lastUsed > limit
       if (isIdle) this.#retire(key, warmth)

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
 import type { SpiderRunnerOptions } from '../../src-daemon/runner/spider-runner.ts'
 import { startedByDeadDaemon } from '../helpers/dead-daemon.ts'
 import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../helpers/runs.ts'
 import { scrapyPythons } from '../helpers/scrapy-pythons.ts'
+import { until } from '../helpers/until.ts'
 
 const fixture = join(import.meta.dirname, 'fixtures/crawls')
 
@@ -88,7 +89,11 @@ describe.each(scrapyPythons())('the warm runner with Scrapy $version', ({ python
     const packagesDir = join(lib, readdirSync(lib)[0] as string, 'site-packages')
     const code = 'import sys; print("\\n".join(p for p in sys.path if p.endswith("-packages")))'
     writeFileSync(join(packagesDir, 'others.pth'), execFileSync(python, ['-c', code]))
-    for (const [name, text] of Object.entries(packages)) writeFileSync(join(packagesDir, `${name}.py`), text)
+    for (const [name, text] of Object.entries(packages)) {
+      const file = join(packagesDir, `${name}.py`)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, text)
+    }
     return { python: join(env, 'bin/python'), packagesDir }
   }
 
@@ -291,6 +296,35 @@ class Importing(scrapy.Spider):
     })
   })
 
+  it('gives every job random numbers of its own, from numpy too', async () => {
+    // As numpy keeps it: one generator for all, made at the import.
+    const { python } = interpreterWithPackages({
+      'numpy/__init__': '',
+      'numpy/random': 'import random as plain\n_G = plain.Random(1)\nrandom, seed = _G.random, _G.seed\n_G = [_G]\n',
+    })
+    addModule(
+      'dicing',
+      `import numpy.random
+import scrapy
+
+class Dicing(scrapy.Spider):
+    name = 'dicing'
+    start_urls = ['data:,x']
+
+    def parse(self, response):
+        open(self.target, 'a').write(f'{numpy.random.random()}\\n')
+`,
+    )
+    const runner = open()
+    // The first ones import it themselves, with the seed that it was made with; then they have it from the warm process.
+    const thrown = new Set<string>()
+    for (let round = 0; round < 12 && thrown.size < 4; round++) {
+      await finish(runner, order('dicing', 'dicing', { python }))
+      for (const line of readFileSync(target, 'utf8').trim().split('\n')) thrown.add(line)
+    }
+    expect(thrown.size).toBe(4)
+  })
+
   describe('what cannot be started warm', () => {
     it('is started cold, with the reason in the job and once in the log', async () => {
       const { python, packagesDir } = interpreterWithPackages({
@@ -337,6 +371,24 @@ class Importing(scrapy.Spider):
       const second = await begin(runner)
       expect(second.warmPid).not.toBe(first.warmPid)
       await Promise.all([first.run.kill(), second.run.kill()])
+    })
+
+    it('ends soon once memory is scarce', async () => {
+      let isScarce = false
+      let asked = 0
+      const isNow = () => {
+        asked += 1
+        return isScarce
+      }
+      const runner = open({ warmScarcity: { isNow, idleMs: 50 } })
+      const { run, pid, warmPid } = await begin(runner)
+      const before = asked
+      await until('it was looked for idle processes', () => asked > before + 3)
+      expect(isAlive(warmPid)).toBe(true)
+      isScarce = true
+      await waitForEnd(warmPid)
+      expect(isAlive(pid)).toBe(true)
+      await run.kill()
     })
 
     it('makes room for another project', async () => {

@@ -34,6 +34,8 @@ export class ConsoleBrowser {
       locale,
       viewport: { width, height },
       colorScheme: dark ? 'dark' : 'light',
+      // What fades in has less contrast than what is there.
+      reducedMotion: 'reduce',
     })
     context.setDefaultTimeout(30_000)
     context.on('weberror', (error) => this.troubles.push(String(error.error().stack ?? error.error())))

@@ -30,7 +30,8 @@ describe('the nodes of a cluster', () => {
     // A slave that has just started tells its Scrapy and its projects as soon as it has looked at them.
     const seen = await until('it has been pinged twice, and has told what it has', async () => {
       const node = await call('getClusterNode', { params: { id } })
-      return node.latency.length > 1 && node.scrapy !== null && node.projects.length > 0 && node
+      const { latency, scrapy, projects, state } = node
+      return latency.length > 1 && scrapy !== null && projects.length > 0 && state === 'online' && node
     })
     expect(seen).toMatchObject({
       url: `http://127.0.0.1:${port}`,
@@ -47,7 +48,8 @@ describe('the nodes of a cluster', () => {
     })
     expect(seen.latency_ms).toBeGreaterThan(0)
     expect(Date.parse(seen.last_seen ?? '')).toBeGreaterThanOrEqual(Date.parse(seen.since))
-    expect(seen.history).toEqual([{ at: seen.since, state: 'online', reason: null }])
+    // Newest first; on a machine that has much to do, a first ping may have been too slow.
+    expect(seen.history[0]).toEqual({ at: seen.since, state: 'online', reason: null })
   })
 
   it('go offline with the reason, and come back', async () => {
@@ -62,7 +64,7 @@ describe('the nodes of a cluster', () => {
     const online = await cluster.nodeIs('slave1', { state: 'online' })
     expect(online.since > offline.since).toBe(true)
     const { history } = await call('getClusterNode', { params: { id } })
-    expect(history.map(({ state }) => state)).toEqual(['online', 'offline', 'online'])
+    expect(history.slice(0, 3).map(({ state }) => state)).toEqual(['online', 'offline', 'online'])
     expect(history[1]!.reason).toBe(offline.last_error)
     // The same node, whatever happened to it: it gets jobs again without anything else happening there.
     expect(await cluster.ended(await cluster.schedule('quick', { node: 'slave1' }))).toMatchObject({ node: 'slave1' })
