@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { chromiumArgs, chromiumPath } from '../../test/helpers/setup-chromium.ts'
 import { median, quantile, row, type Row } from './figures.ts'
-import { schedule } from './load.ts'
+import { schedule, untilIdle } from './load.ts'
 import { fillOurs, freshFolder } from './node-benches.ts'
 import { writeProject } from './project.ts'
 import { startOurs, type Server } from './servers.ts'
@@ -13,8 +13,8 @@ import { traced } from './trace.ts'
 
 const STORED = 100_000
 const LINES_PER_SECOND = 5_000
-/** So many jobs, each of a spider of its own, are looked for on the screen. */
-const CHANGES = 32
+/** So many jobs are looked for on the screen, one after the other. */
+const CHANGES = 22
 const none = { text: '–', met: null }
 
 /** A master with 100 000 stored jobs and a slave, and a browser in front of them. */
@@ -23,7 +23,7 @@ async function withConsole<T>(
   work: (browser: Browser, master: Server, slave: Server) => Promise<T>,
 ): Promise<T> {
   const folder = freshFolder(name)
-  const project = writeProject(join(folder, 'p'), CHANGES)
+  const project = writeProject(join(folder, 'p'))
   const slave = await startOurs(join(folder, 'slave'), project, { max_proc: 4 })
   const cluster = {
     identity: 'master',
@@ -169,35 +169,36 @@ export function tailRate(): Promise<readonly Row[]> {
 export function changeToScreen(): Promise<readonly Row[]> {
   return withConsole('change', async (browser, master, slave) => {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+    // Rows do not jump under the reader's eyes: the page says at once how many are new.
     await page.goto(`${master.url}/#/jobs`)
     await page.locator('.job-line:not(.job-bones)').first().waitFor()
+    await delay(2_000)
     const times: number[] = []
     for (let round = 0; round < CHANGES; round++) {
-      const spider = `paper_${round}`
       const seen = page.evaluate(
-        (name) =>
+        (words) =>
           new Promise<number>((resolve) => {
             const look = () => {
-              if (!document.querySelector('.jobs-grid')?.textContent?.includes(name)) return
+              if (!document.querySelector('main')?.textContent.includes(words)) return
               watch.disconnect()
               requestAnimationFrame(() => resolve(Date.now()))
             }
             const watch = new MutationObserver(look)
             watch.observe(document.body, { childList: true, subtree: true, characterData: true })
           }),
-        spider,
+        `${round + 1} new`,
       )
-      await delay(100 + Math.random() * 200)
+      await delay(300 + Math.random() * 200)
       const at = Date.now()
-      await schedule(slave.url, { project: 'bench', spider })
+      await schedule(slave.url, { project: 'bench', spider: 'noop' })
       const shown = await seen
       if (round > 1) times.push(shown - at)
-      await delay(1_000)
+      await untilIdle(slave.url)
     }
-    const most = quantile(times, 0.99)
+    const most = Math.max(...times)
     return [
-      row('POST at a slave to the job on the console’s screen (median)', 'ms', median(times), null, none),
-      row('… (longest of 30)', 'ms', most, null, { text: '≤ 200 ms', met: most <= 200 }),
+      row('POST at a slave to the change on the console’s screen (median)', 'ms', median(times), null, none),
+      row(`… (longest of ${times.length})`, 'ms', most, null, { text: '≤ 200 ms', met: most <= 200 }),
     ]
   })
 }

@@ -29,7 +29,7 @@ const TASK = 'ThreadControllerImpl::RunTask'
 /** Traces the browser by its own means while `work` is done, and tells of the tasks of the pages' main threads. */
 export async function traced(browser: Browser, page: Page, work: () => Promise<void>): Promise<Tasks> {
   const path = join(tmpdir(), `scrapyd-service-trace-${process.pid}.json`)
-  await browser.startTracing(page, { path, categories: ['toplevel', 'disabled-by-default-devtools.timeline'] })
+  await browser.startTracing(page, { path, categories: ['toplevel', '__metadata'] })
   const begun = performance.now()
   await work()
   const ms = performance.now() - begun
