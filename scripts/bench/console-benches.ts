@@ -113,15 +113,9 @@ export function tableScroll(): Promise<readonly Row[]> {
 /** A log that grows by 5 000 lines a second, followed in the page through the master. */
 export function tailRate(): Promise<readonly Row[]> {
   return withConsole('tail', async (browser, master, slave) => {
-    const id = await schedule(master.url, { project: 'bench', spider: 'sleeper' })
+    const { id, key } = await runningSleeper(master)
     const file = join(slave.folder, 'logs/bench/sleeper', `${id}.log`)
     await until(() => existsSync(file))
-    const key = await until(async () => {
-      const { jobs } = (await (await fetch(`${master.url}/api/jobs?q=${id}`)).json()) as {
-        jobs: { key: string; state: string }[]
-      }
-      return jobs[0]?.state === 'running' && jobs[0].key
-    })
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
     await page.goto(`${master.url}/#/jobs/${key}`)
     await page.locator('.log-row').first().waitFor()
@@ -149,10 +143,7 @@ export function tailRate(): Promise<readonly Row[]> {
       }
     })
     clearInterval(timer)
-    await fetch(`${master.url}/cancel.json`, {
-      method: 'POST',
-      body: new URLSearchParams({ project: 'bench', job: id, signal: 'KILL' }),
-    })
+    await cancel(master, id)
     return [
       row('log tail of 5 000 lines/s: longest task', 'ms', tasks.longestMs, null, {
         text: '≤ 100 ms',
@@ -163,6 +154,62 @@ export function tailRate(): Promise<readonly Row[]> {
       row('… the page’s main thread is busy', '%', tasks.busy * 100, null, none),
     ]
   })
+}
+
+/** A log of 1 GiB on another node: opened at its end, seen at its begin, scrolled. */
+export function hugeLog(): Promise<readonly Row[]> {
+  return withConsole('huge', async (browser, master, slave) => {
+    const { id, key } = await runningSleeper(master)
+    const file = join(slave.folder, 'logs/bench/sleeper', `${id}.log`)
+    const line = (n: number) =>
+      `2026-11-22 22:10:40 [scrapy.core.engine] DEBUG: Crawled (200) <GET https://a.example/${n}>\n`
+    for (let written = 0, n = 0; written < 2 ** 30;) {
+      const text = Array.from({ length: 100_000 }, () => line(n++)).join('')
+      appendFileSync(file, text)
+      written += text.length
+    }
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+    const shows = async (pattern: RegExp) => {
+      const begun = performance.now()
+      await until(async () => pattern.test((await page.locator('.log-row').allTextContents()).join('\n')))
+      return performance.now() - begun
+    }
+    await page.goto(`${master.url}/#/jobs/${key}`)
+    const opened = await shows(/a\.example\/\d{7}/)
+    await page.locator('.log-pane').hover()
+    await page.locator('.log-pane').focus()
+    await page.keyboard.press('Home')
+    const top = await shows(/a\.example\/0>/)
+    const tasks = await traced(browser, page, async () => {
+      for (let turn = 0; turn < 100; turn++) {
+        await page.mouse.wheel(0, 1_500)
+        await delay(25)
+      }
+    })
+    await cancel(master, id)
+    return [
+      row('log of 1 GiB on another node: its end is on the screen after', 'ms', opened, null, none),
+      row('… its begin, after a jump', 'ms', top, null, none),
+      row('… scrolling: longest task', 'ms', tasks.longestMs, null, { text: '≤ 100 ms', met: tasks.longestMs <= 100 }),
+    ]
+  })
+}
+
+/** A job of the spider that does nothing, once it runs. */
+async function runningSleeper(master: Server): Promise<{ readonly id: string; readonly key: string }> {
+  const id = await schedule(master.url, { project: 'bench', spider: 'sleeper' })
+  const key = await until(async () => {
+    const { jobs } = (await (await fetch(`${master.url}/api/jobs?q=${id}`)).json()) as {
+      jobs: { key: string; state: string }[]
+    }
+    return jobs[0]?.state === 'running' && jobs[0].key
+  })
+  return { id, key }
+}
+
+async function cancel(master: Server, job: string): Promise<void> {
+  const body = new URLSearchParams({ project: 'bench', job, signal: 'KILL' })
+  await fetch(`${master.url}/cancel.json`, { method: 'POST', body })
 }
 
 /** From a request at the slave itself to the change on the screen of the master's console. */

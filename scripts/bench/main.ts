@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { root } from '../lib/root.ts'
 import { table, type Row } from './figures.ts'
 import { clusterDelay, clusterRate, forwardRate, manySlaves } from './cluster-benches.ts'
-import { changeToScreen, firstView, tableScroll, tailRate } from './console-benches.ts'
+import { changeToScreen, firstView, hugeLog, tableScroll, tailRate } from './console-benches.ts'
 import { MachineWatch, machineLine, othersShare } from './machine.ts'
 import {
   logDownload,
@@ -40,6 +40,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'console-view': firstView,
   'console-scroll': tableScroll,
   'console-tail': tailRate,
+  'console-log': hugeLog,
   'console-change': changeToScreen,
 }
 

@@ -21,6 +21,8 @@ interface Shot {
   readonly ready: string
   /** Pressed once it is there. */
   readonly keys?: string
+  /** As it is before one has signed in. */
+  readonly locked?: true
 }
 
 interface Look {
@@ -36,6 +38,9 @@ const looks: readonly Look[] = [
   { locale: 'zh-CN', theme: 'light', width: 1440 },
   { locale: 'zh-CN', theme: 'dark', width: 1440 },
   { locale: 'en', theme: 'light', width: 1024 },
+  { locale: 'en', theme: 'dark', width: 1024 },
+  { locale: 'zh-CN', theme: 'light', width: 1024 },
+  { locale: 'zh-CN', theme: 'dark', width: 1024 },
 ]
 
 function shotsOf(cluster: SampleCluster): readonly Shot[] {
@@ -58,17 +63,19 @@ function shotsOf(cluster: SampleCluster): readonly Shot[] {
     { name: 'forwards', path: '/forwards', ready: 'main [role=row], main .line, main .tr' },
     { name: 'run', path: '/jobs?run=newspapers&run-spider=sina_finance', ready: '.run-form' },
     { name: 'palette', path: '/', ready: '.throughput-plot canvas', keys: 'Control+k' },
+    { name: 'login', path: '/', ready: 'input[type=password]', locked: true },
   ]
 }
 
-async function take(browser: Browser, base: string, shots: readonly Shot[], look: Look): Promise<number> {
+async function take(browser: Browser, daemon: FakeDaemon, shots: readonly Shot[], look: Look): Promise<number> {
   const { locale, theme, width } = look
   const context = await browser.newContext({ locale, colorScheme: theme, viewport: { width, height: 900 } })
   context.setDefaultTimeout(120_000)
   const page = await context.newPage()
   let bytes = 0
-  for (const { name, path, ready, keys } of shots) {
-    await page.goto(`${base}#${path}`)
+  for (const { name, path, ready, keys, locked } of shots) {
+    daemon.isLocked = locked === true
+    await page.goto(`${daemon.base}#${path}`)
     await page.reload()
     await page.locator(ready).first().waitFor({ state: 'attached' })
     if (keys !== undefined) await page.keyboard.press(keys)
@@ -81,6 +88,7 @@ async function take(browser: Browser, base: string, shots: readonly Shot[], look
     writeFileSync(join(folder, file), picture)
     bytes += picture.length
   }
+  daemon.isLocked = false
   await context.close()
   return bytes
 }
@@ -100,13 +108,13 @@ await runTask(async () => {
       return job === undefined ? null : { text: sampleLog(job), isOver: job.state === 'finished' }
     },
   })
-  const base = await daemon.start()
+  await daemon.start()
   const browser = await chromium.launch({ executablePath, args: [...chromiumArgs] })
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   let bytes = 0
   try {
-    for (const look of looks) bytes += await take(browser, base, shotsOf(cluster), look)
+    for (const look of looks) bytes += await take(browser, daemon, shotsOf(cluster), look)
   } finally {
     await browser.close()
     await daemon.stop()
