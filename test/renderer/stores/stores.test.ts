@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
+import { useClusterStore } from '../../../src-renderer/stores/cluster.ts'
 import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.ts'
 import { useNodeDetailsStore } from '../../../src-renderer/stores/node-details.ts'
 import { useOverviewStore } from '../../../src-renderer/stores/overview.ts'
@@ -24,6 +25,22 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 
 const job = (change = {}) => ({ type: 'job', seq: 1, at: '', job: sampleJob(change) }) as const
+
+describe('the nodes', () => {
+  it('tell whether a job is out of reach, whatever was true when it was read', async () => {
+    const store = useClusterStore()
+    await store.load()
+    const away = sampleJob({ state: 'running', outcome: null, ended_at: null, node: 'crawl-03', node_offline: true })
+    expect(store.isOutOfReach(away)).toBe(true)
+    const node = store.byName.get('crawl-03')!
+    store.apply({ type: 'node', seq: 2, at: '', node: { ...node, state: 'online' } })
+    expect(store.isOutOfReach(away)).toBe(false)
+    store.apply({ type: 'node', seq: 3, at: '', node: { ...node, state: 'offline' } })
+    expect(store.isOutOfReach({ ...away, node_offline: false })).toBe(true)
+    expect(store.isOutOfReach({ ...away, state: 'finished' })).toBe(false)
+    expect(store.isOutOfReach({ ...away, node: 'nobody knows it' })).toBe(true)
+  })
+})
 
 describe('the overview', () => {
   it('is asked again at most once a second while somebody looks at it', async () => {
