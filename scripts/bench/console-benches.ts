@@ -271,9 +271,9 @@ async function stamp(page: Page): Promise<number> {
 }
 
 async function until<T>(ask: () => T | false | Promise<T | false>): Promise<T> {
-  for (;;) {
+  for (const deadline = performance.now() + 60_000; performance.now() < deadline; await delay(20)) {
     const answer = await ask()
     if (answer !== false) return answer
-    await delay(20)
   }
+  throw new Error('waited a minute in vain')
 }
