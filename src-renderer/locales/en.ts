@@ -702,6 +702,7 @@ export const en = {
       pull: 'Pull code',
       add: 'Add node or project',
       follow: 'Follow, pause',
+      ends: 'Begin, end of the file',
       error: 'Next, previous error',
       wrap: 'Wrap lines',
       level: 'Show or hide a level',

@@ -692,6 +692,7 @@ export const zhCN: Messages = {
       pull: '拉取代码',
       add: '添加节点或项目',
       follow: '跟随、暂停',
+      ends: '文件开头、结尾',
       error: '下一个、上一个错误',
       wrap: '自动换行',
       level: '显示或隐藏级别',

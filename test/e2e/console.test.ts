@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
@@ -93,6 +93,27 @@ describe('the console in front of a real cluster', () => {
       return shown > 0 && (await page.locator('.log-begins.log-INFO, .log-begins.log-DEBUG').count()) === 0
     })
     expect(page.url()).toContain('level=WARNING&level=ERROR')
+  })
+
+  it('opens a log of any size at its end, and goes to its begin and back by keys', async () => {
+    const job = await stage.start()
+    const file = logFile(job)
+    const size = 100_000_000
+    const line =
+      '2026-11-22 22:10:40 [scrapy.core.engine] DEBUG: Crawled (200) <GET https://news.example/a> (referer: None)\n'
+    appendFileSync(file, line.repeat(Math.ceil(size / line.length)))
+    const page = await stage.browser.open(stage.master.url, `/jobs/${job.key}`)
+    const last = async () => (await shownLines(page)).at(-1)?.offset ?? 0
+    await until('its end is shown', async () => (await last()) > size)
+    await page.locator('.log-pane').focus()
+    await page.keyboard.press('Home')
+    await until('its begin is shown', async () => (await shownLines(page))[0]?.offset === 0)
+    await expectWithoutGap(page, file)
+    await page.keyboard.press('End')
+    await until('its end is shown again', async () => (await last()) > size)
+    const before = await last()
+    await until('it follows', async () => (await last()) > before)
+    await stage.cancel(job)
   })
 
   it('filters jobs by an address that can be kept', async () => {
