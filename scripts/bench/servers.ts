@@ -50,7 +50,7 @@ export async function startOurs(
   const program = `import { enableCompileCache } from 'node:module'; enableCompileCache();
 const { main } = await import(${JSON.stringify(DAEMON)}); await main(process.argv.slice(1))`
   return start(folder, port, () =>
-    spawn(process.execPath, ['--input-type=module', '-e', program, '--', '--config', file], {
+    spawn(process.execPath, ['--max-semi-space-size=8', '--input-type=module', '-e', program, '--', '--config', file], {
       ...stdio(folder),
       env: { ...process.env, ...env },
     }),
