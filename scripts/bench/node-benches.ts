@@ -280,10 +280,11 @@ async function listing(server: Server): Promise<{ readonly ms: number; readonly 
   })()
   await delay(50)
   const times: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
+  // The first one is of a process that has just started, for both; what others wait meanwhile counts all the same.
+  for (let round = 0; round <= ROUNDS; round++) {
     const begun = performance.now()
     const text = await (await fetch(`${server.url}/listjobs.json`)).text()
-    times.push(performance.now() - begun)
+    if (round > 0) times.push(performance.now() - begun)
     if (text.length < 10_000_000) throw new Error(`listjobs.json has only ${text.length} characters`)
   }
   done = true

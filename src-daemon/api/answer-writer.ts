@@ -47,7 +47,8 @@ export class AnswerWriter {
     this.#pending = []
     this.#length = 0
     if (this.isGone) return
-    if (!this.#response.write(text)) await this.#drained()
+    // As bytes: a text would be gone through twice, once for its length.
+    if (!this.#response.write(Buffer.from(text))) await this.#drained()
     // A client that takes everything at once must not keep everybody else waiting.
     await turn()
   }
