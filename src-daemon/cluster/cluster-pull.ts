@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { waitingStep } from '../api/contract/pull-steps.ts'
 import type { Requester } from '../api/contract/scrapyd-api.ts'
 import type { Pull, PullStep } from '../api/contract/values.ts'
 import { NodeNotFoundError, NodeUnreachableError } from '../errors.ts'
@@ -110,21 +111,6 @@ export class ClusterPull {
     await projects.recordPull(pull)
     for (const name of names) await this.#parts.clusterProjects.announce(name)
     return pull
-  }
-}
-
-function waitingStep(project: string, node: string): PullStep {
-  return {
-    project,
-    node_name: node,
-    state: 'waiting',
-    message: '',
-    branch: null,
-    before: null,
-    after: null,
-    output: '',
-    changes: null,
-    stashed: null,
   }
 }
 

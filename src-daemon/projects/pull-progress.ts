@@ -1,3 +1,4 @@
+import { waitingStep } from '../api/contract/pull-steps.ts'
 import type { Pull, PullStep } from '../api/contract/values.ts'
 
 /** Of what git prints, so much is kept: the end. */
@@ -18,7 +19,7 @@ export class PullProgress {
   constructor(pull: Omit<Pull, 'ended_at' | 'steps'>, nodeName: string, onStep: (pull: Pull) => void) {
     this.#pull = pull
     this.#onStep = onStep
-    this.#steps = new Map(pull.projects.map((project) => [project, waiting(project, nodeName)]))
+    this.#steps = new Map(pull.projects.map((project) => [project, waitingStep(project, nodeName)]))
   }
 
   /** A copy that does not change any more. */
@@ -55,20 +56,5 @@ export class PullProgress {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     this.#onStep(this.state)
-  }
-}
-
-function waiting(project: string, nodeName: string): PullStep {
-  return {
-    node_name: nodeName,
-    project,
-    state: 'waiting',
-    message: 'waiting',
-    branch: null,
-    before: null,
-    after: null,
-    output: '',
-    changes: null,
-    stashed: null,
   }
 }

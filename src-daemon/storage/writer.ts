@@ -22,8 +22,9 @@ const MOST_TURNS = 8
 
 /**
  * Group commits: all writes of one turn of the event loop, and of the next ones while they bring more, share one
- * transaction and one fsync. A promise resolves only after the commit. Each step has a savepoint of its own, so that one bad row does not fail its batch; when the commit
- * itself fails (full disk), every promise of the batch is rejected with StorageError and nothing was changed.
+ * transaction and one fsync. A promise resolves only after the commit. Each step has a savepoint of its own, so that one
+ * bad row does not fail its batch; when the commit itself fails (full disk), every promise of the batch is rejected with
+ * StorageError and nothing was changed.
  */
 export class Writer {
   readonly #db: Database

@@ -40,11 +40,20 @@ describe('the console of a master with a password', () => {
     await page.reload()
     await untilText(page, '.object-head', /harbour_times/)
 
+    const cookies = await page.context().cookies()
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+    const ask = async () => (await fetch(`${master.url}/api/node`, { headers: { cookie } })).status
+    expect(await ask()).toBe(200)
     await page.locator('aside, nav, .sidebar').getByRole('button').first().click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()
     await page.getByLabel('Password').waitFor()
     await page.reload()
     await page.getByLabel('Password').waitFor()
+    // Whoever has kept the cookie is not let in again, by the next process neither.
+    expect(await ask()).toBe(401)
+    await master.kill9()
+    await master.startAgain()
+    expect(await ask()).toBe(401)
     expect(browser.troubles).toEqual([])
   })
 })
