@@ -73,13 +73,17 @@ async function run(options: { config?: string; drain?: boolean }): Promise<void>
     }
     stoppingSince = performance.now()
     log.info(options.drain ? `${signal}: waiting for the running spiders` : `${signal}: stopping; spiders run on`)
-    daemon.stop({ drain: options.drain ?? false }).then(
-      () => log.info('stopped'),
-      (error: unknown) => {
-        log.error('the stop failed', error)
-        process.exitCode = 1
-      },
-    )
+    daemon
+      .stop({ drain: options.drain ?? false })
+      .then(
+        () => log.info('stopped'),
+        (error: unknown) => {
+          log.error('the stop failed', error)
+          process.exitCode = 1
+        },
+      )
+      // Everything is stored and closed: timers of libraries (git's last for seconds) keep nobody waiting.
+      .finally(() => process.exit())
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -242,6 +242,7 @@ export function createMaster(core: Core): Role {
       dispatcher.stop()
       pinger.stop()
       await membership.stop()
+      clients.stop()
       forwards.stop()
     },
     async drain() {

@@ -217,10 +217,11 @@ export async function manySlaves(): Promise<readonly Row[]> {
   )
   try {
     await online(master, count)
-    await delay(10_000)
+    await delay(15_000)
     const before = cpuSeconds(master.pid).own
-    await delay(20_000)
-    const share = ((cpuSeconds(master.pid).own - before) / 20) * 100
+    // As long as the slowest of what comes around (acknowledgements, stored rows).
+    await delay(60_000)
+    const share = ((cpuSeconds(master.pid).own - before) / 60) * 100
     const begun = performance.now()
     await (await fetch(`${master.url}/listjobs.json`)).text()
     const listing = performance.now() - begun

@@ -38,6 +38,8 @@ for (let index = 0; index < count; index++) {
       })
     } else response.end('{"status":"ok"}')
   })
+  // As our daemons do.
+  server.keepAliveTimeout = 30_000
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
   })

@@ -41,7 +41,11 @@ export function guardConnections(server: Server, limits: ServerLimits): void {
     if (socket === null) return
     const responses = open.get(socket) ?? new Set()
     open.set(socket, responses.add(response))
-    response.once('close', () => responses.delete(response))
+    response.once('close', () => {
+      responses.delete(response)
+      // While the server stops: a client that keeps its connection (and may send on it) would hold it open.
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
     // A late error (the client went while something was written) has nobody else to hear it, and would end the process.
     response.on('error', () => undefined)
   }

@@ -22,6 +22,8 @@ export class ClusterNode {
   followFailure: string | null = null
   /** Why the node cannot be used although it answers (another master, the same daemon twice …); null = usable. */
   problem: string | null = null
+  /** There may be cancels that it was not told; false only when none was found since the last one. */
+  mayOweCancels = true
   /** When its row was last written. */
   storedAt = 0
   readonly latency: { readonly at: number; readonly ms: number | null }[] = []

@@ -109,6 +109,7 @@ export class ClusterPull {
     pull.ended_at = new Date().toISOString()
     this.#parts.live.tell({ type: 'pull', pull })
     await projects.recordPull(pull)
+    if (clients.isStopped) return pull
     for (const name of names) await this.#parts.clusterProjects.announce(name)
     return pull
   }

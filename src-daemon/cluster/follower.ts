@@ -10,8 +10,8 @@ import type { Mirror } from './mirror.ts'
 import type { NodeClient } from './node-client.ts'
 
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000] as const
-/** What the slave may forget is not urgent; a request a second to each of many nodes would be. */
-const ACK_EVERY_MS = 30_000
+/** What the slave may forget is not urgent; a request a second to each of many nodes would be a burden. */
+const ACK_WITHIN_MS = 60_000
 /** Events that share a transaction: a long replay must not block the event loop. */
 const BATCH = 500
 
@@ -287,8 +287,13 @@ export class Follower {
         // The next event, or the next stream, tries again.
         this.#acknowledged = null
       })
-    }, ACK_EVERY_MS).unref()
+    }, ackDelay()).unref()
   }
+}
+
+/** Different each time: nodes that came in step together must not be told together for ever. */
+function ackDelay(): number {
+  return ACK_WITHIN_MS * (0.5 + Math.random() / 2)
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -211,7 +211,10 @@ export class Membership {
     if (self.instance === instance) return 'This is the master itself; it is a node of its cluster anyway'
     if (self.identity === 'master') return `This is a master itself (of the cluster '${self.cluster_name}')`
     // Also while the other is away: the jobs that it was given must not be followed under two names.
-    const twin = nodes.all().find((other) => other !== node && other.row.instance === self.instance)
+    const isKnown = node.isOnline && node.row.instance === self.instance
+    const twin = isKnown
+      ? undefined
+      : nodes.all().find((other) => other !== node && other.row.instance === self.instance)
     if (twin !== undefined) {
       return `This is the same daemon as ${hostOf(twin.row.url)}, listed twice, or a copy of its database: remove one of the two`
     }
@@ -291,8 +294,10 @@ export class Membership {
   /** Tells an online node what it missed; `awaySince` (ms): until now it was away. */
   async #catchUp(node: ClusterNode, awaySince: number | null): Promise<void> {
     const { jobs, log } = this.#parts
-    for (const row of jobs.unfinishedOn(node.id)) {
-      if (row.cancel_requested_at !== null && row.cancel_delivered === 0) void this.passCancel(node, row.key)
+    if (node.mayOweCancels) {
+      const keys = jobs.undeliveredCancels(node.id)
+      node.mayOweCancels = keys.length > 0
+      for (const key of keys) void this.passCancel(node, key)
     }
     if (this.#catchingUp.has(node)) return
     this.#catchingUp.add(node)
@@ -372,6 +377,7 @@ export class Membership {
 
   /** Delivers a stored cancel to the node that holds the job; kept for later when the node does not answer. */
   async passCancel(node: ClusterNode, key: string): Promise<void> {
+    node.mayOweCancels = true
     const row = this.#parts.jobs.get(key)
     if (row === null || !node.isOnline || row.state === 'assigned') return
     if (this.#passing.has(key)) {

@@ -1,4 +1,5 @@
 import { ApiClient } from '../api/client/api-client.ts'
+import { NodeUnreachableError } from '../errors.ts'
 import type { ClusterNode } from './cluster-node.ts'
 import type { Nodes } from './nodes.ts'
 
@@ -12,6 +13,7 @@ const TIMEOUT_MS = 5_000
 export class NodeClients {
   readonly #nodes: Nodes
   readonly #masterName: string
+  readonly #stop = new AbortController()
   readonly #clients = new Map<string, { readonly made: string; readonly client: NodeClient }>()
 
   constructor(nodes: Nodes, masterName: string) {
@@ -31,8 +33,18 @@ export class NodeClients {
       password,
       timeoutMs: TIMEOUT_MS,
       via: `master:${this.#masterName}`,
+      signal: this.#stop.signal,
     })
     this.#clients.set(node.id, { made, client })
     return client
+  }
+
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  /** Ends every call to a node, also those with much patience (a pull): nobody is there any more who waits for the answer. */
+  stop(): void {
+    this.#stop.abort(new NodeUnreachableError('the master was stopped meanwhile'))
   }
 }

@@ -61,6 +61,7 @@ async function asDaemon(
 ): Promise<ProbeResult | null> {
   const { status, headers, body } = await requestNode(target, {
     path: '/api/node',
+    isRepeatable: true,
     timeoutMs,
     mostBytes: MOST_BYTES,
     ...(signal === undefined ? {} : { signal }),

@@ -1,10 +1,11 @@
 import {
+  Agent,
   type IncomingHttpHeaders,
   type IncomingMessage,
   type OutgoingHttpHeaders,
   request as httpRequest,
 } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { failureOf, NodeCallError } from './node-failure.ts'
 import { authorityOf, authorizationFor, type NodeTarget } from './node-target.ts'
 
@@ -21,6 +22,8 @@ export interface NodeRequest {
   /** A longer answer is refused. */
   readonly mostBytes: number
   readonly signal?: AbortSignal
+  /** On a connection that was kept, if there is one. Only for what may be asked twice, as it is when that one was closed. */
+  readonly isRepeatable?: boolean
 }
 
 export interface NodeAnswer {
@@ -29,9 +32,12 @@ export interface NodeAnswer {
   readonly body: Buffer
 }
 
+/** Idle connections are given up before the node does it (`Keep-Alive: timeout=30` of our daemons), and with it. */
+const KEPT = { http: new Agent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) }
+
 /**
- * Asks a node, on a connection of its own: one that was kept may be closed by the node at that very moment, and then nobody
- * knows whether a change was made. Throws NodeCallError.
+ * Asks a node, on a connection of its own unless it `isRepeatable`: one that was kept may be closed by the node at that very
+ * moment, and then nobody knows whether a change was made. Throws NodeCallError.
  */
 export async function requestNode(target: NodeTarget, call: NodeRequest): Promise<NodeAnswer> {
   const { protocol, hostname, port, host } = authorityOf(target)
@@ -46,22 +52,31 @@ export async function requestNode(target: NodeTarget, call: NodeRequest): Promis
     ...call.headers,
     ...authorizationFor(target),
   }
-  const options = { method: call.method ?? 'GET', hostname, port, path: call.path, headers, agent: false as const }
+  const options = { method: call.method ?? 'GET', hostname, port, path: call.path, headers }
   const secure = protocol === 'https:'
   let isConnected = false
   const timer = new AbortController()
   const signal = call.signal === undefined ? timer.signal : AbortSignal.any([timer.signal, call.signal])
   const timeout = setTimeout(() => timer.abort(), call.timeoutMs)
-  try {
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = (secure ? httpsRequest : httpRequest)({ ...options, signal }, resolve)
-      request.once('error', reject)
+  // The node had closed the connection that was kept.
+  let isStale = false
+  const send = (agent: Agent | false) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const request = (secure ? httpsRequest : httpRequest)({ ...options, agent, signal }, resolve)
+      request.once('error', (error) => {
+        isStale = agent !== false && request.reusedSocket && !signal.aborted
+        reject(error)
+      })
       request.once('socket', (socket) => {
-        socket.once(secure ? 'secureConnect' : 'connect', () => {
-          isConnected = true
-        })
+        if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', () => (isConnected = true))
+        else isConnected = true
       })
       request.end(form)
+    })
+  try {
+    const answer = await send(call.isRepeatable === true ? KEPT[secure ? 'https' : 'http'] : false).catch((error) => {
+      if (isStale) return send(false)
+      throw error
     })
     const body = await bodyOf(target, answer, call.mostBytes)
     return { status: answer.statusCode ?? 0, headers: answer.headers, body }

@@ -151,10 +151,11 @@ export class Nodes {
     await ledger.note('node-removed', { id })
   }
 
-  /** Stores a change of a node's row; with `announce` everybody is told by a numbered event. */
+  /** Stores a change of a node's row; with `announce` everybody is told by a numbered event, else it has time. */
   async update(node: ClusterNode, patch: NodePatch, announce: boolean): Promise<void> {
     const { store, writer } = this.#parts
-    await writer.write(() => store.update(node.id, patch))
+    const step = () => store.update(node.id, patch)
+    await (announce ? writer.write(step) : writer.writePatiently(step))
     node.row = { ...node.row, ...patch }
     node.storedAt = Date.now()
     if (!this.#has(node)) return
@@ -222,6 +223,8 @@ export class Nodes {
 
   /** A name for a node that no other node has: what it calls itself, with its host when that is taken. */
   uniqueName(node: ClusterNode, wanted: string): string {
+    // Once it is online under a name, no other can have it; asked with every ping, and there may be hundreds of nodes.
+    if (node.isOnline && node.name === wanted) return wanted
     const taken =
       wanted === this.#parts.localName || this.all().some((other) => other.id !== node.id && other.name === wanted)
     return taken ? `${wanted} (${hostOf(node.row.url)})` : wanted

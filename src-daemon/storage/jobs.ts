@@ -197,6 +197,17 @@ export class JobStore {
       .all(nodeId) as JobRow[]
   }
 
+  /** Keys of jobs of a node whose cancel it was not told yet. */
+  undeliveredCancels(nodeId: string): readonly string[] {
+    return this.#sql
+      .of(
+        `SELECT key FROM jobs INDEXED BY jobs_held WHERE state <> 'finished' AND node_id = ?
+         AND cancel_requested_at IS NOT NULL AND cancel_delivered = 0 ORDER BY n`,
+      )
+      .pluck()
+      .all(nodeId) as string[]
+  }
+
   /** Jobs of a node that were given up since then (ms), newest first. */
   lostOf(nodeId: string, since: number): readonly JobRow[] {
     return this.#sql

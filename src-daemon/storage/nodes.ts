@@ -51,9 +51,13 @@ export interface NodeTask {
 
 /** The tables of nodes, their ups and downs, and what waits for them. Changes belong inside `Writer.write`. */
 export class NodeStore {
+  readonly #db: Database
   readonly #sql: Statements
+  /** By node; asked for with every ping and almost always empty. null: read it again. */
+  #tasks: ReadonlyMap<string, readonly NodeTask[]> | null = null
 
   constructor(db: Database) {
+    this.#db = db
     this.#sql = new Statements(db)
   }
 
@@ -85,6 +89,7 @@ export class NodeStore {
 
   /** Forgets what belongs to the node beside its row. */
   clear(id: string): void {
+    this.#tasks = null
     this.#sql.of('DELETE FROM node_tasks WHERE node_id = ?').run(id)
     this.#sql.of('DELETE FROM node_history WHERE node_id = ?').run(id)
   }
@@ -111,15 +116,27 @@ export class NodeStore {
   }
 
   addTask(id: string, kind: NodeTask['kind'], body: string, at: number): void {
+    this.#tasks = null
     this.#sql.of('INSERT INTO node_tasks (node_id, kind, body, at) VALUES (?, ?, ?, ?)').run(id, kind, body, at)
   }
 
   /** What waits for the node, oldest first. */
   tasks(id: string): readonly NodeTask[] {
-    return this.#sql.of('SELECT n, kind, body, at FROM node_tasks WHERE node_id = ? ORDER BY n').all(id) as NodeTask[]
+    // Inside of a transaction nothing is remembered: it may be undone.
+    if (this.#db.inTransaction) return this.#allTasks().get(id) ?? []
+    this.#tasks ??= this.#allTasks()
+    return this.#tasks.get(id) ?? []
+  }
+
+  #allTasks(): ReadonlyMap<string, readonly NodeTask[]> {
+    const rows = this.#sql.of('SELECT node_id, n, kind, body, at FROM node_tasks ORDER BY n').all() as (NodeTask & {
+      node_id: string
+    })[]
+    return Map.groupBy(rows, (row) => row.node_id)
   }
 
   deleteTask(n: number): void {
+    this.#tasks = null
     this.#sql.of('DELETE FROM node_tasks WHERE n = ?').run(n)
   }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { NodeUnreachableError } from '../../errors.ts'
 import { ENDPOINTS } from '../contract/endpoints.ts'
 import type { Endpoint, EndpointCall, EndpointName, EndpointReply } from '../contract/endpoints.ts'
@@ -5,6 +6,7 @@ import type { FeedEvent } from '../contract/events.ts'
 import { WEBSERVICES } from '../contract/webservices.ts'
 import type { Webservice, WebserviceName } from '../contract/webservices.ts'
 import { errorOfAnswer, errorOfService } from './answer-errors.ts'
+import { openEventConnection } from './event-connection.ts'
 import { readEvents } from './event-reader.ts'
 import { NO_ANSWER, unreachable } from './unreachable.ts'
 
@@ -17,6 +19,8 @@ export interface ApiClientOptions {
   readonly timeoutMs: number
   /** Shown as who asks: `master:<node name>`, `desktop`. */
   readonly via?: string
+  /** Ends every call, with its reason. */
+  readonly signal?: AbortSignal
   readonly fetch?: typeof fetch
 }
 
@@ -42,6 +46,8 @@ export interface EventsOptions {
 export type WebserviceParameters = Readonly<Record<string, string | readonly string[]>>
 
 const IDLE_MS = 30_000
+/** Characters that are read of an answer which tells a fault. */
+const MOST_TOLD = 65_536
 const SERVICES: ReadonlyMap<WebserviceName, Webservice> = new Map(WEBSERVICES.map((service) => [service.name, service]))
 
 /**
@@ -148,11 +154,14 @@ export class ApiClient {
       ...(live === true ? { from: 'live' as const } : {}),
     }
     try {
-      const response = await this.#timed({ timeoutMs: idleMs }, (timed) =>
-        this.#send(ENDPOINTS.events, { query }, { signal: AbortSignal.any([signal, timed]) }),
-      )
-      if (response.body === null) throw new NodeUnreachableError(`${this.baseUrl} sends no events`)
-      yield* readEvents(response.body, { idleMs, baseUrl: this.baseUrl, signal })
+      const url = this.baseUrl + pathOf(ENDPOINTS.events, { query })
+      const answer = await this.#timed({ timeoutMs: idleMs, signal }, async (timed) => {
+        timed.addEventListener('abort', () => stop.abort(), { once: true })
+        const opened = await openEventConnection(url, this.#headers, signal)
+        if (opened.statusCode !== 200) throw await errorOfAnswer(await asResponse(opened), this.baseUrl)
+        return opened
+      })
+      yield* readEvents(answer, { idleMs, baseUrl: this.baseUrl, signal })
     } catch (error) {
       if (outer?.aborted !== true) throw error
     } finally {
@@ -192,14 +201,16 @@ export class ApiClient {
 
   /** Runs `work` with a limit in time. Its signal stays connected to nothing once the work is done. */
   async #timed<T>(options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal: outer } = this.#options
     const limit = options.timeoutMs ?? this.#options.timeoutMs
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(new Error(NO_ANSWER)), limit)
-    const signal = options.signal === undefined ? timeout.signal : AbortSignal.any([options.signal, timeout.signal])
+    const signals = [timeout.signal, options.signal, outer].filter((signal) => signal !== undefined)
     try {
-      return await work(signal)
+      return await work(AbortSignal.any(signals))
     } catch (error) {
       if (options.signal?.aborted === true) throw error
+      outer?.throwIfAborted()
       if (timeout.signal.aborted) {
         throw new NodeUnreachableError(`${this.baseUrl} did not answer within ${limit / 1_000} s`, { cause: error })
       }
@@ -233,6 +244,22 @@ function formOf(parameters: WebserviceParameters): URLSearchParams {
     for (const item of typeof value === 'string' ? [value] : value) form.append(name, item)
   }
   return form
+}
+
+/** An answer that is no stream of events: its first bytes say what it is. */
+async function asResponse(answer: IncomingMessage): Promise<Response> {
+  const { statusCode: status = 500, headers } = answer
+  let text = ''
+  answer.setEncoding('utf8')
+  for await (const piece of answer as AsyncIterable<string>) {
+    text += piece
+    if (text.length > MOST_TOLD) break
+  }
+  const { location } = headers
+  return new Response(text === '' ? null : text, {
+    status: status < 200 ? 500 : status,
+    headers: location === undefined ? {} : { location },
+  })
 }
 
 async function json(response: Response, baseUrl: string): Promise<unknown> {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { createParser } from 'eventsource-parser'
 import { NodeUnreachableError } from '../../errors.ts'
 import { ephemeralEvent, numberedEvent } from '../contract/events.ts'
@@ -13,50 +14,71 @@ export interface EventReaderOptions {
 const NUMBERED: ReadonlySet<string> = new Set(numberedEvent.options.map(({ shape }) => shape.type.value))
 const EPHEMERAL: ReadonlySet<string> = new Set(ephemeralEvent.options.map(({ shape }) => shape.type.value))
 
+/** So many events may wait for who takes them before the sender is held up. */
+const MOST_WAITING = 1_000
+
 /**
  * The events in a stream of bytes, checked, as many at a time as arrived together. Those of a kind that is not known here
- * are passed over. Ends when the signal is aborted.
+ * are passed over. Ends when the signal is aborted, and destroys the stream at its end.
  */
 export async function* readEvents(
-  body: ReadableStream<Uint8Array>,
+  body: Readable,
   { idleMs, baseUrl, signal }: EventReaderOptions,
 ): AsyncGenerator<readonly FeedEvent[]> {
-  const found: FeedEvent[] = []
+  let found: FeedEvent[] = []
+  let failure: Error | null = null
+  let isOver = false
+  let wake = () => {}
+  const end = (error: Error | null) => {
+    if (!isOver) failure = error
+    isOver = true
+    wake()
+  }
   const parser = createParser({
     onEvent: ({ event = 'message', data }) => {
+      if (isOver) return
       const checked = checkEvent(event, data)
       if (checked === 'malformed') {
-        throw new NodeUnreachableError(`${baseUrl} sends a ${event} event that is not understood`)
-      }
-      if (checked !== null) found.push(checked)
+        found = []
+        end(new NodeUnreachableError(`${baseUrl} sends a ${event} event that is not understood`))
+      } else if (checked !== null) found.push(checked)
     },
   })
   const decoder = new TextDecoder()
-  const reader = body.getReader()
   // One timer for the whole stream: one for each read would cost more than the events of a busy node.
   let heardAt = performance.now()
-  let isSilent = false
   const watch = setInterval(() => {
-    if (performance.now() - heardAt < idleMs) return
-    isSilent = true
-    void reader.cancel().catch(() => undefined)
+    if (performance.now() - heardAt < idleMs || body.isPaused()) return
+    end(new NodeUnreachableError(`${baseUrl}: the event stream was silent for ${idleMs / 1_000} s`))
   }, idleMs / 4)
+  body.on('data', (piece: Buffer) => {
+    heardAt = performance.now()
+    if (isOver) return
+    parser.feed(decoder.decode(piece, { stream: true }))
+    if (found.length >= MOST_WAITING) body.pause()
+    if (found.length > 0) wake()
+  })
+  body.on('error', end)
+  body.on('end', () => end(null))
+  body.on('close', () => end(null))
   try {
     for (;;) {
-      const { value } = await reader.read()
-      if (value === undefined) break
-      heardAt = performance.now()
-      parser.feed(decoder.decode(value, { stream: true }))
-      if (found.length > 0) yield found.splice(0)
+      if (found.length > 0) {
+        const events = found
+        found = []
+        yield events
+        if (body.isPaused()) {
+          heardAt = performance.now()
+          body.resume()
+        }
+      } else if (isOver) break
+      else await new Promise<void>((resolve) => (wake = resolve))
     }
-  } catch (error) {
-    if (signal.aborted) return
-    throw unreachable(baseUrl, error)
   } finally {
     clearInterval(watch)
-    await reader.cancel().catch(() => undefined)
+    body.destroy()
   }
-  if (isSilent) throw new NodeUnreachableError(`${baseUrl}: the event stream was silent for ${idleMs / 1_000} s`)
+  if (failure !== null && !signal.aborted) throw unreachable(baseUrl, failure)
 }
 
 function checkEvent(type: string, data: string): FeedEvent | 'malformed' | null {

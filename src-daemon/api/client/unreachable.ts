@@ -31,9 +31,9 @@ export function unreachable(baseUrl: string, error: unknown): Error {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  // What undici's parser does not understand.
-  if (error.name === 'HTTPParserError') return 'it does not speak HTTP'
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  // What the parsers of undici and of node:http do not understand.
+  if (error.name === 'HTTPParserError' || code.startsWith('HPE_')) return 'it does not speak HTTP'
   const known = REASONS[code]
   if (known !== undefined) return known
   if (error.cause !== undefined) return reasonOf(error.cause)

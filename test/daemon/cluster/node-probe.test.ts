@@ -57,6 +57,25 @@ describe('probeNode', () => {
     expect(result).toMatchObject({ kind: 'slave', name: 'reed', version: '0.1.0', self: { max_proc: 4 } })
   })
 
+  it('asks on the connection that it has, and on a new one when the node closed that', async () => {
+    const sockets: unknown[] = []
+    let isClosing = false
+    const { url } = await serve((request, response) => {
+      sockets.push(request.socket)
+      if (isClosing) request.socket.destroy()
+      else response.end(JSON.stringify(SELF))
+      isClosing = false
+    })
+    const ask = () => probeNode(targetAt(url), options)
+    await ask()
+    expect(await ask()).toMatchObject({ kind: 'slave' })
+    expect(new Set(sockets).size).toBe(1)
+    isClosing = true
+    expect(await ask()).toMatchObject({ kind: 'slave' })
+    expect(sockets).toHaveLength(4)
+    expect(new Set(sockets).size).toBe(2)
+  })
+
   it.each([
     ['the master itself', { ...SELF, instance: 'i-master' }, 'it is this master itself'],
     ['another master', { ...SELF, identity: 'master' }, "it is a master itself (of the cluster 'pond')"],

@@ -2,8 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { TestCluster } from '../../helpers/test-cluster.ts'
 import { until } from '../../helpers/until.ts'
 
-/** The longest that anything on the master may take while a slave does not answer; a ping of it takes 0.9 s to fail. */
-const AT_ONCE_MS = 900
+/**
+ * The longest that anything on the master may take while a slave does not answer: whatever waits for that slave waits for
+ * 3 s at least (5 s as a rule, the constants of `cluster/`), and a busy machine of the tests stays far below it.
+ */
+const AT_ONCE_MS = 2_900
 
 describe('a slave that is stopped (SIGSTOP)', () => {
   let cluster: TestCluster
@@ -98,10 +101,13 @@ describe('a slave that is stopped (SIGSTOP)', () => {
   it('does not keep the master from stopping', async () => {
     await cluster.nodeIs('slave1', { state: 'online' })
     process.kill(cluster.slave(1).pid, 'SIGSTOP')
+    // Before anybody has noticed: the master asks the slave, and has a quarter of an hour of patience; this test has two minutes.
+    await cluster.master.client.call('pullProject', {
+      params: { project: 'lives' },
+      body: { nodes: ['slave1'], wait: false },
+    })
     await cluster.nodeIs('slave1', { state: 'offline' })
-    const begun = performance.now()
-    await cluster.master.stop()
-    expect(performance.now() - begun).toBeLessThan(AT_ONCE_MS)
+    await expect(cluster.master.stop()).resolves.toMatchObject({ code: 0 })
     process.kill(cluster.slave(1).pid, 'SIGCONT')
     await cluster.master.startAgain()
     await cluster.online()
