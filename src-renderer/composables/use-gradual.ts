@@ -1,7 +1,7 @@
 import { onScopeDispose, shallowRef, watch, type Ref } from 'vue'
 
 /** Rows of a table that are made in one frame: more would hold it up on a slow machine. */
-const PER_FRAME = 8
+const PER_FRAME = 5
 
 /**
  * Which of the rows in view are made: those that are there stay, new ones come a few per frame. A wheel that turns fast only
