@@ -141,7 +141,7 @@ export async function stockByDefault(): Promise<readonly Row[]> {
 /** 100 trivial jobs, 8 at once: rate, CPU and memory per job. */
 export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonly Row[]> {
   const folder = freshFolder(`throughput-${warm}`)
-  const jobs = extra === 0 ? 100 : 40
+  const jobs = 100
   const ours = await startOurs(join(folder, 'ours'), writeProject(join(folder, 'a'), extra), {
     max_proc: 8,
     warm_runner: warm,

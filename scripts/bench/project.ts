@@ -17,7 +17,8 @@ export function writeProject(folder: string, extra = 0): string {
   )
   writeFileSync(join(spiders, 'noop.py'), spider('noop', 'import scrapy'))
   writeFileSync(join(spiders, 'sleeper.py'), SLEEPER)
-  const heavy = 'import decimal, email.mime.multipart, html.parser, json, sqlite3, xml.dom.minidom\nimport scrapy'
+  // What spiders of newspapers do import: an HTTP client and a database beside Scrapy (ScrapydWeb, which is there, brings both).
+  const heavy = 'import email.mime.multipart, sqlite3, xml.dom.minidom\nimport requests, sqlalchemy.orm\nimport scrapy'
   for (let index = 0; index < extra; index++) {
     writeFileSync(join(spiders, `paper_${index}.py`), spider(`paper_${index}`, heavy))
   }

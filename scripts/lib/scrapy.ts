@@ -39,7 +39,7 @@ export async function ensureScrapy(): Promise<ScrapyPython> {
   )
 }
 
-/** Scrapyd and the clients that our API is tested with, at the versions that work together. */
+/** Scrapyd, the clients that our API is tested with, and what projects bring along, at versions that work together. */
 const peers = [
   'scrapyd==1.6.0',
   'python-scrapyd-api==2.1.2',
@@ -47,6 +47,8 @@ const peers = [
   'scrapydweb==1.6.0',
   // ScrapydWeb's old libraries import pkg_resources, which newer ones leave out.
   'setuptools<81',
+  // A spider's browser; it runs the one that the tests have, and downloads none.
+  'scrapy-playwright==0.0.48',
 ]
 
 /**

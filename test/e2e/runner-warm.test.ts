@@ -97,6 +97,22 @@ describe.each(scrapyPythons())('the warm runner with Scrapy $version', ({ python
     return { python: join(env, 'bin/python'), packagesDir }
   }
 
+  it('logs the versions of what it runs on, as a cold run does', async () => {
+    const runner = open()
+    const versionsOf = async (warm: 'off' | 'on') => {
+      const spec = order('plain', 'plain', { warm })
+      const { start } = await finish(runner, spec)
+      expect(start.mode).toBe(warm === 'on' ? 'warm' : 'cold')
+      const log = readFileSync(join(folder, `log-${runs}`), 'utf8')
+      return /INFO: (Versions:.*?)\n\d{4}-/s.exec(log)?.[1]
+    }
+    const cold = await versionsOf('off')
+    expect(cold).toMatch(/Twisted'?:? '?\d/)
+    // Twice: what the warm process has read once counts for the second job as well.
+    expect(await versionsOf('on')).toBe(cold)
+    expect(await versionsOf('on')).toBe(cold)
+  })
+
   describe('when the world changes', () => {
     it('runs the code that is on disk, whether or not it was told of a change', async () => {
       const runner = open()

@@ -80,8 +80,12 @@ def _options_of_scrapys_crawl():
 def prepare():
     """What is the same for all projects, done by a warm process once for all its jobs."""
     _options_of_scrapys_crawl()
-    # Every crawl logs the versions of what it runs on. Python finds them faster the second time.
+    # Every crawl logs the versions of what it runs on, which newer Scrapy reads from the files of the packages. A change of
+    # these files ends a warm process, so that what was read once stays true.
     versions = import_module("scrapy.utils.versions")
+    read = getattr(versions, "_version", None)
+    if inspect.isfunction(read) and len(inspect.signature(read).parameters) == 1:
+        versions._version = functools.lru_cache(maxsize=100)(read)
     for name in ("get_versions", "scrapy_components_versions"):
         if hasattr(versions, name):
             getattr(versions, name)()
