@@ -38,6 +38,8 @@ export interface LocalMasterOptions {
   readonly passwords: Pick<Passwords, 'get' | 'set'>
   readonly findPython: () => Promise<Interpreter | null>
   readonly onChange: (state: LocalState) => void
+  /** When it is started again after it died. */
+  readonly restart?: typeof nextRestart
 }
 
 type Phase = LocalState extends infer S ? (S extends LocalState ? Omit<S, 'dataDir' | 'background'> : never) : never
@@ -253,7 +255,7 @@ export class LocalMaster {
     const lived = Date.now() - this.#phase.since
     this.#unwatch()
     this.#pid = null
-    const plan = nextRestart(this.#attempt, lived)
+    const plan = (this.#options.restart ?? nextRestart)(this.#attempt, lived)
     const [reason] = explainEnd(code, this.log())
     if (plan === null) return this.#fail(reason, null)
     this.#attempt = plan.attempt

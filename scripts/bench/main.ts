@@ -4,6 +4,7 @@ import { root } from '../lib/root.ts'
 import { table, type Row } from './figures.ts'
 import { clusterDelay, clusterRate, forwardRate, manySlaves } from './cluster-benches.ts'
 import { changeToScreen, firstView, hugeLog, tableScroll, tailRate } from './console-benches.ts'
+import { desktopStart } from './desktop-benches.ts'
 import { MachineWatch, machineLine, othersShare } from './machine.ts'
 import {
   logDownload,
@@ -37,6 +38,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'cluster-delay': clusterDelay,
   forward: forwardRate,
   slaves: manySlaves,
+  'desktop-start': desktopStart,
   'console-view': firstView,
   'console-scroll': tableScroll,
   'console-tail': tailRate,

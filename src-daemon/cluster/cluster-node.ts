@@ -1,4 +1,5 @@
 import type { Node, NodeSelf } from '../api/contract/values.ts'
+import { NodeUnreachableError } from '../errors.ts'
 import type { NodeRow } from '../storage/nodes.ts'
 import { readKnown, type Known } from './known.ts'
 
@@ -24,6 +25,7 @@ export class ClusterNode {
   problem: string | null = null
   /** There may be cancels that it was not told; false only when none was found since the last one. */
   mayOweCancels = true
+  #away = new AbortController()
   /** When its row was last written. */
   storedAt = 0
   readonly latency: { readonly at: number; readonly ms: number | null }[] = []
@@ -44,6 +46,16 @@ export class ClusterNode {
 
   get isOnline(): boolean {
     return this.row.state === 'online'
+  }
+
+  /** Aborted, with the reason, once the node is found away: nobody waits any longer for what it was asked. */
+  get untilAway(): AbortSignal {
+    return this.#away.signal
+  }
+
+  goAway(reason: string): void {
+    this.#away.abort(new NodeUnreachableError(`offline: ${reason}`))
+    this.#away = new AbortController()
   }
 
   addLatency(at: number, ms: number | null): void {

@@ -75,6 +75,16 @@ export class ClusterProjects {
     )
   }
 
+  /** The commits that are there: those of the master last, as its present one is the newest. */
+  async versions(input: { readonly project: string }): Promise<{ readonly versions: readonly string[] }> {
+    const { versions } = await this.#parts.local.listVersions(input)
+    const others = this.#parts.nodes
+      .list()
+      .flatMap((node) => node.known.projects.filter(({ project }) => project === input.project))
+      .flatMap(({ commit }) => (commit === null || versions.includes(commit) ? [] : [commit]))
+    return { versions: [...new Set(others), ...versions] }
+  }
+
   /** All of them, by name. */
   async views(): Promise<Project[]> {
     return Promise.all(this.names().map((name) => this.view(name)))
@@ -189,7 +199,7 @@ export class ClusterProjects {
       async (node) => {
         const reply = await clients
           .of(node)
-          .call('addProject', { params: { project }, body: { path } }, { timeoutMs: LIST_MS })
+          .call('addProject', { params: { project }, body: { path } }, { timeoutMs: LIST_MS, signal: node.untilAway })
         const spiders = reply.project.spiders ?? 0
         return detail(node.name, true, `${spiders} spiders`, spiders)
       },
@@ -215,7 +225,7 @@ export class ClusterProjects {
     const others = await this.#everywhere(
       async (node) => {
         if (!node.hasProject(project)) return detail(node.name, true, 'did not have it')
-        await clients.of(node).call('deleteProject', { params: { project } })
+        await clients.of(node).call('deleteProject', { params: { project } }, { signal: node.untilAway })
         return detail(node.name, true, 'out of service; the code stays on disk')
       },
       'delproject',

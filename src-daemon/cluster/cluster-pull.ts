@@ -40,16 +40,18 @@ export class ClusterPull {
     onStep: (pull: Pull) => void,
   ): Promise<Pull> {
     const { clients, nodes, nodeName, projects } = this.#parts
-    for (const name of wanted ?? []) {
-      if (name !== nodeName && nodes.byName(name) === null) throw new NodeNotFoundError(name)
-    }
+    const asked = wanted?.map((name) => {
+      const found = name === nodeName ? name : nodes.byName(name)?.name
+      if (found === undefined) throw new NodeNotFoundError(name)
+      return found
+    })
+    const isAsked = (name: string) => asked === undefined || asked.includes(name)
     const names = project === null ? this.#parts.clusterProjects.names() : [project]
     const slaves = nodes
       .list()
-      .filter((node) => node.row.kind === 'slave' && (wanted === null || wanted.includes(node.name)))
+      .filter((node) => node.row.kind === 'slave' && isAsked(node.name))
       .filter((node) => names.some((name) => node.hasProject(name)))
-    const hasLocal =
-      (wanted === null || wanted.includes(nodeName)) && projects.list().some((one) => names.includes(one.name))
+    const hasLocal = isAsked(nodeName) && projects.list().some((one) => names.includes(one.name))
     const steps = new Map<string, readonly PullStep[]>()
     const pull: Pull = {
       id: randomUUID(),
@@ -83,7 +85,11 @@ export class ClusterPull {
           if (!node.isOnline) throw new NodeUnreachableError(`offline: ${node.row.last_error ?? 'not seen yet'}`)
           const reply = await clients
             .of(node)
-            .call('pullProject', { params: { project: name }, body: { wait: true } }, { timeoutMs: PULL_MS })
+            .call(
+              'pullProject',
+              { params: { project: name }, body: { wait: true } },
+              { timeoutMs: PULL_MS, signal: node.untilAway },
+            )
           tell(node.name, [...others, ...reply.steps.map((step) => ({ ...step, node_name: node.name }))])
         } catch (error) {
           const failed = { ...waitingStep(name, node.name), state: 'error' as const, message: (error as Error).message }

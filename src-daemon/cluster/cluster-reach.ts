@@ -48,7 +48,11 @@ export function clusterReach(parts: {
       if (lists.length > 0 && !lists.some((list) => list.includes(spider))) throw new SpiderNotFoundError(spider)
     },
     requireNode(name) {
-      if (name !== parts.nodeName && nodes.byName(name) === null) throw new NodeNotFoundError(name)
+      if (name === parts.nodeName) return name
+      const node = nodes.byName(name)
+      if (node === null) throw new NodeNotFoundError(name)
+      // Also when it was asked for by its host: jobs are pinned to names.
+      return node.name
     },
     async passCancel(row) {
       if (row.node_id === LOCAL_NODE) return parts.passLocalCancel(row)

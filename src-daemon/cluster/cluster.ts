@@ -99,7 +99,7 @@ export class Cluster implements ScrapydApi {
   }
 
   listVersions(input: { readonly project: string }): Promise<{ readonly versions: readonly string[] }> {
-    return this.#parts.local.listVersions(input)
+    return this.#parts.clusterProjects.versions(input)
   }
 
   async addProject({
@@ -166,7 +166,7 @@ export class Cluster implements ScrapydApi {
       getJob: ({ params }) => holders.detail(params.key),
       rerunJob: async ({ params, body }, by) => {
         if (body.anyway) await holders.giveUp(params.key, by)
-        return desk.rerun(params.key, by)
+        return desk.rerun(params.key, by, body.anyway)
       },
       listProjects: async () => ({ projects: await clusterProjects.views() }),
       getProject: ({ params }) => clusterProjects.view(params.project),

@@ -113,6 +113,8 @@ export class Follower {
       try {
         for await (const events of this.#open(signal)) {
           for (const event of events) this.#take(event)
+          // A slow disk: the slave is read no faster than its events can be stored.
+          if (this.#waiting.length >= 2 * BATCH) await this.#flushing
         }
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error)

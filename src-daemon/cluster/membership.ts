@@ -196,12 +196,17 @@ export class Membership {
     log.warn(
       `${node.name} (${hostOf(node.row.url)}) ${state === 'offline' ? 'is offline' : 'cannot be used'}: ${reason}`,
     )
+    if (state === 'offline') node.goAway(reason)
     await nodes.setState(node, state, reason, { known: JSON.stringify(node.known) })
   }
 
   /** Why a node that answers cannot be used; null when it can. */
   async #problemOf(node: ClusterNode, result: PingResult): Promise<string | null> {
     if (result.kind === 'scrapyd') {
+      // Its jobs are known under their keys; by Scrapyd's web services they would all come a second time.
+      if (node.row.kind === 'slave') {
+        return 'It was a Scrapyd Service daemon and answers as a stock Scrapyd now: remove it and add it again if that is meant'
+      }
       return node.row.max_proc === null
         ? 'This is a stock Scrapyd server, which does not tell its capacity: add ?max_proc=N to its URL'
         : null

@@ -74,6 +74,8 @@ async function asDaemon(
     return nothing('it speaks HTTPS: write https:// in front of it', true)
   }
   if (status >= 300 && status < 400) return nothing(`it redirects to ${placeOf(headers.location)}`, true)
+  // A stock Scrapyd knows no such path. Anything else (a proxy's 502) says nothing of what is there.
+  if (status !== 200 && status !== 404 && status !== 405) return nothing(`it answers HTTP ${status}`, true)
   if (status !== 200) return null
   const answer = parseJson(body)
   if (typeof answer !== 'object' || answer === null || !('feed' in answer) || !('instance' in answer)) return null

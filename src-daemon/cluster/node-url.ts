@@ -23,14 +23,21 @@ export function parseNodeAddress(text: string): NodeAddress {
   } catch {
     throw new InvalidParameterError('host', 'host is invalid: give host:port or http(s)://user:password@host:port')
   }
+  const plain = (part: string) => {
+    try {
+      return part === '' ? null : decodeURIComponent(part)
+    } catch {
+      throw new InvalidParameterError('host', 'host is invalid: write a % in user name or password as %25')
+    }
+  }
   const maxProc = parsed.searchParams.get('max_proc')
   if (parsed.pathname !== '/' || parsed.hash !== '' || (maxProc !== null && !/^[1-9]\d{0,4}$/.test(maxProc))) {
     throw new InvalidParameterError('host', 'host is invalid: no path, and max_proc must be a whole number above 0')
   }
   return {
     url: parsed.origin,
-    username: parsed.username === '' ? null : decodeURIComponent(parsed.username),
-    password: parsed.password === '' ? null : decodeURIComponent(parsed.password),
+    username: plain(parsed.username),
+    password: plain(parsed.password),
     maxProc: maxProc === null ? null : Number(maxProc),
   }
 }

@@ -51,9 +51,9 @@ export class Nodes {
           ...(host.username === null ? {} : { username: host.username, password: host.password }),
           ...(host.maxProc === null ? {} : { max_proc: host.maxProc }),
         }
-        if (store.get(id) !== null) {
-          if (Object.keys(address).length > 0) store.update(id, address)
-        } else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
+        // One that was added at run time and is listed now belongs to the configuration from now on.
+        if (store.get(id) !== null) store.update(id, { source: 'config', ...address })
+        else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
       }
       for (const row of store.all()) {
         if (row.removed === 1) continue

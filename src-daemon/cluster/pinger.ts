@@ -42,15 +42,18 @@ export class Pinger {
 
   constructor(parts: PingerParts) {
     this.#parts = parts
-    parts.nodes.onAdded((node) => this.#begin(node, 0))
+    parts.nodes.onAdded((node) => this.#begin(node, 0, Math.random()))
     parts.nodes.onRemoved((node) => this.#end(node.id))
   }
 
   start(): void {
     const nodes = this.#parts.nodes.list()
-    // The first round is at once; only a large cluster is spread.
+    // The first round is at once (of a large cluster within two seconds); the next ones are spread over the interval.
     const spread = nodes.length > 10 ? Math.min(this.#parts.intervalMs, 2_000) : 0
-    for (const [index, node] of nodes.entries()) this.#begin(node, (spread * index) / Math.max(1, nodes.length))
+    for (const [index, node] of nodes.entries()) {
+      const place = index / Math.max(1, nodes.length)
+      this.#begin(node, spread * place, place)
+    }
   }
 
   stop(): void {
@@ -62,12 +65,13 @@ export class Pinger {
     this.#loops.get(node.id)?.wake()
   }
 
-  #begin(node: ClusterNode, after: number): void {
+  /** `place`: where its pings lie in the interval (0 to 1). */
+  #begin(node: ClusterNode, after: number, place: number): void {
     if (this.#loops.has(node.id)) return
     const abort = new AbortController()
     const loop = { abort, wake: () => {} }
     this.#loops.set(node.id, loop)
-    void this.#run(node, after, loop)
+    void this.#run(node, after, place, loop)
   }
 
   #end(id: string): void {
@@ -78,11 +82,13 @@ export class Pinger {
   async #run(
     node: ClusterNode,
     after: number,
+    place: number,
     loop: { readonly abort: AbortController; wake: () => void },
   ): Promise<void> {
     const { intervalMs } = this.#parts
     const { signal } = loop.abort
     let pause = after
+    let isFirst = true
     while (!signal.aborted) {
       const early = new AbortController()
       loop.wake = () => early.abort()
@@ -95,7 +101,9 @@ export class Pinger {
       }
       const begun = performance.now()
       await this.#once(node, signal)
-      pause = isAsked ? AGAIN_MS : Math.max(intervalMs * 0.1, intervalMs - (performance.now() - begun))
+      const share = isFirst ? place : 1
+      isFirst = false
+      pause = isAsked ? AGAIN_MS : Math.max(intervalMs * 0.1, intervalMs * share - (performance.now() - begun))
     }
   }
 

@@ -24,8 +24,8 @@ export interface Reach {
   /** Throws ProjectNotFoundError, then VersionNotFoundError, then SpiderNotFoundError, in Scrapyd's order. */
   requireSpider(project: string, spider: string, version: string | null): Promise<void>
   requireProject(project: string): void
-  /** The node that a job may be pinned to. Throws where there is no such node, or pinning makes no sense. */
-  requireNode(name: string): void
+  /** Name of the node that a job may be pinned to. Throws where there is no such node, or pinning makes no sense. */
+  requireNode(name: string): string
   /** Tells the place that holds the job of its stored cancel. Must not wait for a node that does not answer. */
   passCancel(row: JobRow): Promise<void>
   /** Why a waiting job waits, in words; null when it is about to start. */
@@ -69,7 +69,7 @@ export class JobDesk {
         'jobid is invalid: 1 to 200 characters out of A-Z a-z 0-9 . _ -, not beginning with a dot (it becomes a file name)',
       )
     }
-    if (input.node !== null) this.#parts.reach.requireNode(input.node)
+    const pinnedNode = input.node === null ? null : this.#parts.reach.requireNode(input.node)
     // Refuses a spider whose name cannot be a folder before anything is stored.
     jobPath(this.#parts.logsDir, input.project, input.spider, `${input.jobid ?? 'id'}.log`)
     const scheduled = await this.#parts.ledger.schedule({
@@ -80,7 +80,7 @@ export class JobDesk {
       settings: input.settings,
       priority: input.priority,
       version: input.version,
-      pinnedNode: input.node,
+      pinnedNode,
       scheduledBy: by.name,
       idempotencyKey: by.idempotencyKey,
     })
@@ -267,10 +267,11 @@ export class JobDesk {
     return { cancelled, skipped, errors }
   }
 
-  async rerun(key: string, by: Requester): Promise<Job> {
+  /** The same job once more; with `elsewhere` not only on the node that it was pinned to. */
+  async rerun(key: string, by: Requester, elsewhere = false): Promise<Job> {
     const row = this.#parts.jobs.get(key)
     if (row === null) throw new JobNotFoundError(key)
-    const { results } = await this.create([againOf(row)], by)
+    const { results } = await this.create([againOf(elsewhere ? { ...row, pinned_node: null } : row)], by)
     const [result] = results
     if (result?.job == null) throw new ConflictError(result?.error ?? 'the job could not be scheduled again')
     return result.job

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SqliteDatabase, { type Database } from 'better-sqlite3'
 import { StorageError } from '../errors.ts'
@@ -39,6 +39,12 @@ export interface OpenDatabase {
   close(): void
 }
 
+/** Passwords of nodes and what spiders are given lie in it: for its owner alone. SQLite's other files take the mode over. */
+function keepPrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600))
+  chmodSync(file, 0o600)
+}
+
 /**
  * Opens the one database of a daemon and holds its `dbs_dir` until `close()`.
  * Throws DatabaseInUseError (with the pid that holds it), StorageUnavailableError (a full disk) and StorageError (unwritable
@@ -54,6 +60,7 @@ export function openDatabase(dbsDir: string): OpenDatabase {
   const file = join(dbsDir, DATABASE_FILE)
   let db: Database | null = null
   try {
+    keepPrivate(file)
     db = new SqliteDatabase(file)
     db.pragma('journal_mode = WAL')
     // An "ok" must survive a power cut (MECHANISMS.md, "Durable and fast accepts"); group commits keep it fast.

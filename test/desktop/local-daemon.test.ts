@@ -9,7 +9,8 @@ import { clientOf } from '../../src-main/connection-test.ts'
 import type { LocalState } from '../../src-main/ipc-contract.ts'
 import { JsonFile } from '../../src-main/json-file.ts'
 import { isAlive, localFolders, recordedPid } from '../../src-main/local-daemon.ts'
-import { LocalMaster, localSettings } from '../../src-main/local-master.ts'
+import { LocalMaster, localSettings, type LocalMasterOptions } from '../../src-main/local-master.ts'
+import { nextRestart } from '../../src-main/restart-plan.ts'
 import { testPython } from '../helpers/setup-python.ts'
 import { until } from '../helpers/until.ts'
 
@@ -29,7 +30,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
 }, LIMIT)
 
-function make(states: LocalState[] = [], program = join(root, 'src-daemon/bin/scrapyd-service.mjs')): LocalMaster {
+function make(
+  states: LocalState[] = [],
+  program = join(root, 'src-daemon/bin/scrapyd-service.mjs'),
+  more: Partial<LocalMasterOptions> = {},
+): LocalMaster {
   const master = new LocalMaster({
     dataDir: join(folder, 'local'),
     program,
@@ -39,6 +44,7 @@ function make(states: LocalState[] = [], program = join(root, 'src-daemon/bin/sc
     passwords: { get: (id) => stored.get(id) ?? null, set: (id, password) => void stored.set(id, password) },
     findPython: () => Promise.resolve({ path: testPython(), version: '3', scrapy: '2' }),
     onChange: (state) => states.push(state),
+    ...more,
   })
   masters.push(master)
   return master
@@ -79,6 +85,33 @@ describe('LocalMaster', () => {
       await until('it waits', () => states.some(({ state }) => state === 'waiting'))
       await until('it runs again', () => master.state.state === 'running' && pid() !== first)
       expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ attempt: 1 })
+    },
+    LIMIT,
+  )
+
+  it(
+    'is given up when it dies again and again, says so, and can be started by hand',
+    async () => {
+      const states: LocalState[] = []
+      const restart: typeof nextRestart = (attempt, livedMs) => {
+        const plan = nextRestart(attempt, livedMs)
+        return plan && { ...plan, delayMs: 10 }
+      }
+      const master = make(states, undefined, { restart })
+      await master.start()
+      const pids = new Set<number>()
+      for (let death = 1; death <= 6; death++) {
+        pids.add(pid())
+        process.kill(pid(), 'SIGKILL')
+        const after = death === 6 ? 'failed' : 'running'
+        await until(`it ${after} after death ${death}`, () => master.state.state === after && !pids.has(pid()))
+      }
+      expect(pids.size).toBe(6)
+      const attempts = states.flatMap((state) => (state.state === 'waiting' ? [state.attempt] : []))
+      expect([...new Set(attempts)]).toEqual([1, 2, 3, 4, 5])
+      expect(master.state).toMatchObject({ state: 'failed', reason: expect.stringMatching(/SIGKILL|killed|ended/i) })
+      await master.start()
+      expect(master.state.state).toBe('running')
     },
     LIMIT,
   )

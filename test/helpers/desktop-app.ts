@@ -1,21 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { vi } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
-import { ensureDesktop, mainDir } from '../../scripts/lib/desktop-build.ts'
-import { root } from '../../scripts/lib/root.ts'
-import { serveAsset, START_URL } from '../../src-main/app-protocol.ts'
+import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
+import { DESKTOP_START, newDesktopPage } from './desktop-page.ts'
 import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
 import type * as ElectronStandIn from './electron-stand-in.ts'
 import { until } from './until.ts'
 
 type StandIn = typeof ElectronStandIn
-
-/** Chromium shows pages of https only as a secure context; `app:` is one in Electron. */
-const ORIGIN = 'https://console.test'
 
 /**
  * The desktop app without Electron's binary: the real main entry with its real handlers in this process, the real built
@@ -123,55 +119,12 @@ export class DesktopApp {
   }
 
   async #show(window: StandIn['BrowserWindow']['prototype']): Promise<void> {
-    const context = await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
-    const page = await context.newPage()
-    const { webContents } = window
+    const page = await newDesktopPage(this.#browser, this.electron, window)
     page.on('pageerror', (error) => this.complaints.push(String(error)))
     page.on('console', (message) => {
       if (message.type() === 'error') this.complaints.push(message.text())
     })
-    await page.route('**/*', async (route) => {
-      const url = route.request().url().replace(ORIGIN, 'app://console')
-      const answer = await serveAsset(join(root, 'dist/console'), { url, method: route.request().method() })
-      const body = Buffer.from(await answer.arrayBuffer())
-      await route.fulfill({ status: answer.status, headers: Object.fromEntries(answer.headers), body })
-    })
-    // Bound calls come in order: a page says that it is new before it says anything else.
-    await page.exposeBinding('standInToMain', (_source, channel: string, args: unknown[]) => {
-      if (channel === 'loaded') return void webContents.emit('did-navigate', {})
-      return this.electron.callMain(webContents, channel, args)
-    })
-    webContents.onSend = (message) => {
-      // A page that is just being loaded anew has nobody who listens.
-      page.evaluate((value) => (window as never as PageSide).standInFromMain?.(value), message).catch(() => undefined)
-    }
-    await page.addInitScript({ content: preloadScript() })
     this.#page = page
-    await page.goto(START_URL.replace('app://console', ORIGIN))
+    await page.goto(DESKTOP_START)
   }
-}
-
-interface PageSide {
-  standInFromMain?: (message: unknown) => void
-}
-
-/** The built preload as it is, with the module `electron` that a sandboxed preload gets. */
-function preloadScript(): string {
-  const preload = readFileSync(join(mainDir, 'preload.cjs'), 'utf8')
-  return `(() => {
-    const listeners = []
-    window.standInToMain('loaded', [])
-    window.standInFromMain = (message) => { for (const listener of listeners) listener({}, message) }
-    const modules = {
-      contextBridge: { exposeInMainWorld: (name, api) => Object.defineProperty(window, name, { value: Object.freeze(api) }) },
-      ipcRenderer: {
-        invoke: (channel, ...args) => window.standInToMain(channel, args),
-        on: (_channel, listener) => listeners.push(listener),
-      },
-      webUtils: { getPathForFile: (file) => file.standInPath ?? '' },
-    }
-    ;((require) => {
-      ${preload}
-    })(() => modules)
-  })()`
 }
