@@ -108,7 +108,10 @@ export function createMaster(core: Core): Role {
     followScrapyd: stock.follow,
     cancelScrapyd: stock.cancel,
     onStream: (node, stream) => streams.changed(node, stream),
-    onEphemeral: (node, event) => streams.received(node, event),
+    onEphemeral: (node, event) => {
+      if (event.type === 'pull') clusterPull.received(node, event.pull)
+      else streams.received(node, event)
+    },
     wake: (node) => {
       dispatcher.wake()
       loads.changed(node.id)
@@ -144,6 +147,7 @@ export function createMaster(core: Core): Role {
   nodes.onRemoved((node) => forwards.dropNode(node.id))
   const serving = { ...shared, local, desk, reach, dispatcher, membership }
   const clusterProjects = new ClusterProjects(serving)
+  const clusterPull = new ClusterPull({ ...serving, clusterProjects })
   const nodeDesk = new NodeDesk({
     ...serving,
     probe: async (address, takeover) => {
@@ -166,7 +170,7 @@ export function createMaster(core: Core): Role {
     ...serving,
     version: VERSION,
     clusterProjects,
-    clusterPull: new ClusterPull({ ...serving, clusterProjects }),
+    clusterPull,
     holders: new JobHolders(serving),
     nodeDesk,
     feed: database.feed,

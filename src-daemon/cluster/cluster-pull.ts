@@ -27,9 +27,27 @@ export interface ClusterPullParts {
 /** Pulls the code of projects on many nodes at once. */
 export class ClusterPull {
   readonly #parts: ClusterPullParts
+  /** How a slave's progress with a project is passed on, while it pulls it for us: by node and project. */
+  readonly #progress = new Map<string, (steps: readonly PullStep[]) => void>()
 
   constructor(parts: ClusterPullParts) {
     this.#parts = parts
+  }
+
+  /** Pulls of a project, newest first; what goes on comes first. */
+  list(project: string): Pull[] {
+    const running = this.#parts.live.runningPulls(project)
+    const ids = new Set(running.map(({ id }) => id))
+    // The master's own part of one is kept before the whole has ended.
+    return [...running, ...this.#parts.projects.pulls(project).filter(({ id }) => !ids.has(id))]
+  }
+
+  /** A slave tells how a pull goes there. */
+  received(node: ClusterNode, pull: Pull): void {
+    for (const project of pull.projects) {
+      const steps = pull.steps.filter((step) => step.project === project)
+      this.#progress.get(`${node.id} ${project}`)?.(steps.map((step) => ({ ...step, node_name: node.name })))
+    }
   }
 
   /** Pulls on the wanted nodes (null: all) at once; every node's progress is one pull's. */
@@ -81,6 +99,9 @@ export class ClusterPull {
     const onSlave = async (node: ClusterNode): Promise<void> => {
       for (const name of names.filter((one) => node.hasProject(one))) {
         const others = (steps.get(node.name) ?? []).filter((step) => step.project !== name)
+        const place = `${node.id} ${name}`
+        const progress = (rows: readonly PullStep[]) => tell(node.name, [...others, ...rows])
+        this.#progress.set(place, progress)
         try {
           if (!node.isOnline) throw new NodeUnreachableError(`offline: ${node.row.last_error ?? 'not seen yet'}`)
           const reply = await clients
@@ -94,6 +115,8 @@ export class ClusterPull {
         } catch (error) {
           const failed = { ...waitingStep(name, node.name), state: 'error' as const, message: (error as Error).message }
           tell(node.name, [...others, failed])
+        } finally {
+          if (this.#progress.get(place) === progress) this.#progress.delete(place)
         }
       }
     }

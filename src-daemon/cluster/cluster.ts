@@ -183,7 +183,7 @@ export class Cluster implements ScrapydApi {
       },
       listPulls: async ({ params }) => {
         this.#parts.reach.requireProject(params.project)
-        return { pulls: [...this.#parts.projects.pulls(params.project)] }
+        return { pulls: clusterPull.list(params.project) }
       },
       listSpiders: ({ params, query }) => clusterProjects.spiderList(params.project, query.refresh ?? false),
       getLogIndex: (input, by) => {

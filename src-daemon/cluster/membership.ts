@@ -161,7 +161,9 @@ export class Membership {
         `another node is called '${wanted}' already: this one is '${name}' here; change its node_name`,
       )
     }
-    const patch = { name, kind: result.kind, last_seen: Date.now(), known: JSON.stringify(node.known) }
+    // One of ours that answers as a stock Scrapyd is not believed (`#problemOf`).
+    const kind = result.kind === 'scrapyd' && node.row.kind === 'slave' ? ('slave' as const) : result.kind
+    const patch = { name, kind, last_seen: Date.now(), known: JSON.stringify(node.known) }
     if (result.kind === 'scrapyd') return patch
     const { instance, max_proc, paused, pause_note } = result.self
     return {

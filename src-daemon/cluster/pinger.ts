@@ -30,6 +30,8 @@ export interface PingerParts {
   readonly ping: Ping
   readonly answered: (node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number) => Promise<void>
   readonly failed: (node: ClusterNode, error: unknown) => Promise<void>
+  /** Waits; a test's own tells how long was waited for. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 /**
@@ -85,14 +87,14 @@ export class Pinger {
     place: number,
     loop: { readonly abort: AbortController; wake: () => void },
   ): Promise<void> {
-    const { intervalMs } = this.#parts
+    const { intervalMs, wait = unheld } = this.#parts
     const { signal } = loop.abort
     let pause = after
     let isFirst = true
     while (!signal.aborted) {
       const early = new AbortController()
       loop.wake = () => early.abort()
-      await delay(pause, undefined, { signal: AbortSignal.any([signal, early.signal]), ref: false }).catch(() => {})
+      await wait(pause, AbortSignal.any([signal, early.signal])).catch(() => {})
       if (signal.aborted) return
       // The node may have answered before that happened which makes somebody ask: once more then.
       let isAsked = false
@@ -123,4 +125,9 @@ export class Pinger {
       await failed(node, error).catch(() => {})
     }
   }
+}
+
+/** A wait that keeps no process running. */
+function unheld(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal, ref: false })
 }

@@ -267,7 +267,7 @@ export class LocalNode implements ScrapydApi {
       },
       listPulls: async ({ params }) => {
         projects.require(params.project)
-        return { pulls: [...projects.pulls(params.project)] }
+        return { pulls: [...this.#parts.live.runningPulls(params.project), ...projects.pulls(params.project)] }
       },
       listCommits: async ({ params, query }) => ({
         commits: await projects.commits(params.project, query.from ?? null, query.to ?? null),

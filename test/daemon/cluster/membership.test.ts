@@ -242,8 +242,18 @@ describe('membership', () => {
     await answered(node!)
     expect(stock.stopped).toBe(1)
     await parts.fake(node!).stream(1)
+    // Not the other way round: its jobs are known by their keys, and would all come a second time.
     await membership.answered(node!, scrapyd, Date.now(), 2)
-    expect(stock.started).toBe(2)
+    expect(node!.row).toMatchObject({
+      state: 'unknown',
+      kind: 'slave',
+      last_error: expect.stringContaining('answers as a stock Scrapyd now: remove it and add it again'),
+    })
+    await membership.answered(node!, scrapyd, Date.now(), 2)
+    expect(node!.row).toMatchObject({ state: 'unknown', kind: 'slave' })
+    expect(stock.started).toBe(1)
+    await answered(node!)
+    expect(node!.row).toMatchObject({ state: 'online', kind: 'slave' })
   })
 
   describe('tells a node that is back', () => {

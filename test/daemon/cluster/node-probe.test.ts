@@ -104,6 +104,7 @@ describe('probeNode', () => {
       (_q, r) => void r.writeHead(302, { Location: 'https://u:p@x.example/y?t=1' }).end(),
       'https://x.example',
     ],
+    ['a proxy whose node is away', (_q, r) => void r.writeHead(502).end('<html>Bad Gateway'), 'it answers HTTP 502'],
     [
       'a server that wants a password',
       (_q, r) => void r.writeHead(401).end(),

@@ -33,6 +33,19 @@ describe('nodes', () => {
     expect(back.id).toBe(nodeIdOf('http://127.0.0.1:7001'))
   })
 
+  it('that were added, and are configured later, stay away when they are removed', async () => {
+    const parts = clusterParts()
+    const { id } = await parts.nodes.add(address(7001))
+    parts.close()
+    const configured = clusterParts(parts.dir)
+    await configured.nodes.load([host(7001)])
+    await configured.nodes.remove(id)
+    configured.close()
+    const again = clusterParts(parts.dir)
+    await again.nodes.load([host(7001)])
+    expect(again.nodes.list()).toEqual([])
+  })
+
   it('that were online before a restart have to show it again', async () => {
     const parts = clusterParts()
     const [first, second] = await loaded(parts, 7001, 7002)

@@ -40,6 +40,32 @@ describe('a pinger', () => {
     expect(new Set(answered)).toEqual(new Set(['127.0.0.1:7002', '127.0.0.1:7003']))
   })
 
+  it('asks all at once at first, and spreads what follows over the interval', async () => {
+    const parts = clusterParts()
+    await loaded(parts, 7001, 7002, 7003, 7004)
+    const pauses: number[] = []
+    const wait = async (ms: number) => {
+      pauses.push(ms)
+      if (pauses.length > 8) await new Promise(() => {})
+    }
+    const pinger = new Pinger({
+      nodes: parts.nodes,
+      intervalMs: 60_000,
+      ping: async () => found,
+      answered: async () => {},
+      failed: async () => {},
+      wait,
+    })
+    stops.push(() => pinger.stop())
+    pinger.start()
+    await vi.waitFor(() => expect(pauses).toHaveLength(12), WAIT)
+    expect(pauses.slice(0, 4)).toEqual([0, 0, 0, 0])
+    // What a ping itself takes comes off.
+    for (const [index, share] of [0.1, 0.25, 0.5, 0.75].entries())
+      expect(pauses[4 + index]! / 60_000).toBeCloseTo(share, 1)
+    for (const pause of pauses.slice(8)) expect(pause / 60_000).toBeCloseTo(1, 1)
+  })
+
   it('tells why a node did not answer, and keeps how long answers took', async () => {
     const parts = clusterParts()
     const [node] = await loaded(parts, 7001)

@@ -46,7 +46,7 @@ function openInbox(list: (project: string, spider: string) => Promise<void> = ()
   const reach = {
     requireSpider: list,
     requireProject: () => {},
-    requireNode: () => {},
+    requireNode: (name) => name,
     passCancel: () => Promise.resolve(),
     whyPending: () => null,
   } satisfies Reach

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -54,6 +54,17 @@ describe('openDatabase', () => {
     two!.close()
 
     expect(one!.feed).not.toBe(two!.feed)
+  })
+
+  it('keeps passwords of nodes and arguments of spiders from other users of the machine', () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'scrapyd_service.db'), '', { mode: 0o644 })
+    const { db, close } = openDatabase(folder)
+    db.exec('CREATE TABLE x (y)')
+    const modes = ['', '-wal', '-shm'].map((end) => statSync(join(folder, `scrapyd_service.db${end}`)).mode & 0o777)
+
+    expect(modes).toEqual([0o600, 0o600, 0o600])
+    close()
   })
 
   it('survives a power cut after a commit: WAL and synchronous=FULL', () => {

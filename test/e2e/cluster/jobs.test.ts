@@ -32,6 +32,11 @@ describe('jobs of a cluster', () => {
     await expect(cluster.schedule('quick', { node: 'slave9' })).rejects.toThrow("node 'slave9' not found")
   })
 
+  it('are pinned to a node by its host as well as by its name', async () => {
+    const id = await cluster.schedule('quick', { node: `127.0.0.1:${cluster.slave(2).port}` })
+    expect(await cluster.ended(id)).toMatchObject({ outcome: 'finished', node: 'slave2', pinned_node: 'slave2' })
+  })
+
   it('of one id are not scheduled twice while the first waits or runs', async () => {
     const { id, finish } = await cluster.running({ jobid: 'daily' })
     const again = await cluster.master.client.webservice('schedule', { project: 'lives', spider: 'quick', jobid: id })
@@ -186,8 +191,15 @@ describe('jobs of a cluster', () => {
         state: 'pending',
         pinned_node: 'slave3',
       })
-      const { key: again } = await cluster.master.client.call('rerunJob', { params: { key }, body: { anyway: true } })
-      expect(again).not.toBe(key)
+      const again = await cluster.master.client.call('rerunJob', { params: { key }, body: { anyway: true } })
+      expect(again).toMatchObject({ pinned_node: null })
+      expect(again.key).not.toBe(key)
+      const elsewhere = await until('it runs elsewhere', async () => {
+        const job = await cluster.master.job(again.id)
+        return job.state === 'running' && job
+      })
+      expect(elsewhere.node).not.toBe('slave3')
+      await cluster.master.client.call('cancelJob', { params: { key: again.key }, body: { signal: 'KILL' } })
       expect(await cluster.ended(id)).toMatchObject({ outcome: 'lost', node: 'slave3' })
       // It was not over: what the node says counts when it is back.
       await slave.startAgain()

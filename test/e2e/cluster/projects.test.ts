@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, readFileSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GitWorld } from '../../daemon/projects/git-world.ts'
@@ -116,6 +116,36 @@ describe('the projects of a cluster', () => {
     await expect(service('addproject', { project: '../up', path: livesProject })).rejects.toThrow(/up/)
     await expect(service('delproject', { project: 'nothing' })).rejects.toThrow("project 'nothing' not found")
     expect((await service('listprojects'))['projects']).toEqual(['lives'])
+  })
+
+  it('show how a pull goes on each node while it goes on, also to those who come in the middle', async () => {
+    const gate = join(world.folder, 'go-on')
+    const clone = clones.get('slave1')!
+    world.git(
+      clone,
+      'config',
+      'remote.origin.uploadpack',
+      `while [ ! -e ${gate} ]; do sleep 0.05; done; git-upload-pack`,
+    )
+    const params = { project: 'lives' }
+    const begun = await cluster.master.client.call('pullProject', { params, body: { wait: false } })
+    const states = await until('all but one are done, and that one is seen at work', async () => {
+      const [pull] = (await cluster.master.client.call('listPulls', { params })).pulls
+      const found = new Map(pull!.steps.map((step) => [step.node_name, step.state]))
+      return pull!.id === begun.id && found.get('slave1') === 'running' && found.get('slave2') === 'ok' && found
+    })
+    expect([...states.keys()].toSorted()).toEqual(NAMES)
+    // On the slave itself as well.
+    const [own] = (await cluster.slave(1).client.call('listPulls', { params })).pulls
+    expect(own).toMatchObject({ ended_at: null, steps: [{ state: 'running' }] })
+    writeFileSync(gate, '')
+    const ended = await until('it has ended', async () => {
+      const { pulls } = await cluster.master.client.call('listPulls', { params })
+      return pulls[0]!.ended_at !== null && pulls
+    })
+    expect(ended.filter(({ id }) => id === begun.id)).toHaveLength(1)
+    expect(ended[0]!.steps.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok'])
+    world.git(clone, 'config', '--unset', 'remote.origin.uploadpack')
   })
 
   it('are pulled on every node at once: what changed where, and local edits put aside, not lost', async () => {

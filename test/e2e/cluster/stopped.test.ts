@@ -98,6 +98,19 @@ describe('a slave that is stopped (SIGSTOP)', () => {
     expect(ran.filter((one) => one === id).length).toBeLessThanOrEqual(1)
   })
 
+  it('keeps nobody waiting who asked for code, once it is known to be away', async () => {
+    await cluster.nodeIs('slave1', { state: 'online' })
+    process.kill(cluster.slave(1).pid, 'SIGSTOP')
+    // Before anybody has noticed: the slave is asked, and a pull may take it a quarter of an hour.
+    const answer = await cluster.master.client.webservice('pullcode', { project: 'lives' })
+    const rows = answer['message_details'] as { node_name: string; status: string; message: string }[]
+    expect(rows.find((row) => row.node_name === 'slave1')).toMatchObject({
+      status: 'error',
+      message: expect.stringContaining('offline: no answer'),
+    })
+    expect(rows.map((row) => row.node_name).toSorted()).toContain('slave2')
+  })
+
   it('does not keep the master from stopping', async () => {
     await cluster.nodeIs('slave1', { state: 'online' })
     process.kill(cluster.slave(1).pid, 'SIGSTOP')
