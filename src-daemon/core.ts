@@ -112,7 +112,8 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
     maxProc: maxProc(scrapyd, availableParallelism()),
     cancelTimeoutMs: scrapyd.cancelTimeoutMs,
     runnerModule: scrapyd.runner,
-    warm: scrapyd.warmRunner,
+    // Own properties only: a project may be called `constructor`.
+    warm: (project) => (Object.hasOwn(config.warmRunner, project) ? config.warmRunner[project]! : scrapyd.warmRunner),
     onStats: (key, counters, rate) => live.tell({ type: 'stats', key, ...counters, rate }),
   })
   const retention = new Retention({

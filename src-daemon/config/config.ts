@@ -5,12 +5,17 @@ export interface Config {
   readonly projects: readonly ProjectConfig[]
   /** Interpreter by project name, from `[python]`. */
   readonly python: Readonly<Record<string, string>>
+  /** `warm_runner` by project name, from `[warm_runner]`. */
+  readonly warmRunner: Readonly<Record<string, WarmRunner>>
   readonly scrapyd: ScrapydConfig
   /** Endpoints that were switched off (`cancel.json =`). */
   readonly disabledServices: ReadonlySet<string>
   /** Unknown sections and options, ignored options; to be logged once at start. */
   readonly warnings: readonly string[]
 }
+
+/** Whether spiders start from a warm Python process; `auto`: wherever it is safe. */
+export type WarmRunner = 'on' | 'off' | 'auto'
 
 export type Identity = 'master' | 'slave'
 
@@ -81,5 +86,5 @@ export interface ScrapydConfig {
   /** null: the built-in runner; else the module for `python -m NAME`. */
   readonly runner: string | null
   /** Issue "warm runner": `auto` = wherever it is safe. */
-  readonly warmRunner: 'on' | 'off' | 'auto'
+  readonly warmRunner: WarmRunner
 }

@@ -9,7 +9,7 @@ import type { OptionValues, ReadOptions } from './option-values.ts'
 import { readOptions } from './option-values.ts'
 import type { Assignment, Origin } from './origin.ts'
 import type { Named } from './projects-sections.ts'
-import { projectsOfScrapyCfg, readInterpreters, readProjects } from './projects-sections.ts'
+import { projectsOfScrapyCfg, readInterpreters, readProjects, readWarmRunners } from './projects-sections.ts'
 import type { FoundSection } from './read-sources.ts'
 import { readSources } from './read-sources.ts'
 import { closestScrapyCfg } from './scrapy-cfg.ts'
@@ -55,16 +55,20 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
   const scrapyd = scrapydConfig(options)
   const projects = gatherProjects(assignments, contents.sections, cluster.localCrawlerCodePath, input.cwd)
   const interpreters = readInterpreters(assignments, [...projects.values.keys()])
+  const warmRunners = readWarmRunners(assignments, [...projects.values.keys()])
   const services = readServices(assignments, cluster.identity)
   const consistency = checkConsistency({ cluster, scrapyd }, options)
 
-  const problems = [contents, options, projects, interpreters, services, consistency].flatMap((part) => part.problems)
+  const problems = [contents, options, projects, interpreters, warmRunners, services, consistency].flatMap(
+    (part) => part.problems,
+  )
   if (problems.length > 0) throw new ConfigError(inReadingOrder(problems, contents.files))
 
   const config: Config = {
     cluster,
     projects: [...projects.values.values()],
     python: record(interpreters.values),
+    warmRunner: record(warmRunners.values),
     scrapyd,
     disabledServices: new Set(services.disabled.keys()),
     warnings: [
@@ -72,6 +76,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
       ...environment.warnings,
       ...projects.warnings,
       ...interpreters.warnings,
+      ...warmRunners.warnings,
       ...consistency.warnings,
     ],
   }
@@ -79,6 +84,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
     ...options.origins,
     ...prefixed('projects', projects.origins),
     ...prefixed('python', interpreters.origins),
+    ...prefixed('warm_runner', warmRunners.origins),
     ...prefixed('services', services.disabled),
   ])
   const values = { ...options.values, 'cluster.node_name': cluster.nodeName }

@@ -40,6 +40,7 @@ export function printConfig({ config, origins, values, files }: LoadedConfig): s
       config.projects.map(({ name, path }) => [name, path]),
     ),
     named('python', Object.entries(config.python)),
+    named('warm_runner', Object.entries(config.warmRunner)),
     section('scrapyd'),
     named(
       'services',

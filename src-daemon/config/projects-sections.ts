@@ -2,9 +2,9 @@ import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { ConfigProblem } from '../errors.ts'
 import { ConfigError } from '../errors.ts'
-import type { ProjectConfig } from './config.ts'
+import type { ProjectConfig, WarmRunner } from './config.ts'
 import { nearestName } from './nearest-name.ts'
-import { parseCommand } from './option-value.ts'
+import { parseCommand, parseValue } from './option-value.ts'
 import { continuation } from './option-values.ts'
 import type { Assignment, Origin } from './origin.ts'
 import { problemAt, warningAt } from './origin.ts'
@@ -19,6 +19,7 @@ export interface Named<T> {
   readonly warnings: readonly string[]
 }
 
+const WARM_RUNNER = { kind: 'choice', of: ['on', 'off', 'auto'] } as const
 const TAKES = 'it takes a folder that holds scrapy.cfg, itself or within two levels up or down'
 
 /** `[projects]`. Relative paths start from `codePath` (`local_crawler_code_path`), else from the file's folder. */
@@ -77,14 +78,39 @@ export function readInterpreters(assignments: readonly Assignment[], projects: r
     const interpreter = interpreterProblem(command.value)
     if (interpreter?.isFatal === true) found.problems.push(problemAt(assignment, interpreter.text))
     else if (interpreter !== null) found.warnings.push(warningAt(assignment, interpreter.text))
-    if (!projects.includes(name)) {
-      const nearest = projects.length === 0 ? '' : `; the nearest known one is '${nearestName(name, projects)}'`
-      found.warnings.push(warningAt(assignment, `there is no such project in [projects]${nearest}`))
-    }
+    found.warnings.push(...strangerWarnings(assignment, projects))
     found.values.set(name, command.value)
     found.origins.set(name, assignment.origin)
   }
   return found
+}
+
+/** `[warm_runner]`: how spiders of single projects start. */
+export function readWarmRunners(assignments: readonly Assignment[], projects: readonly string[]): Named<WarmRunner> {
+  const found = emptyNamed<WarmRunner>()
+  for (const assignment of lastOf(assignments, 'warm_runner')) {
+    const { name, value, base } = assignment
+    if (value === '') continue
+    const parsed = parseValue(WARM_RUNNER, value, base)
+    const wrong = 'problem' in parsed ? parsed.problem : null
+    const problem = projectNameProblem(name) ?? continuation(assignment)?.problem ?? wrong
+    if (problem !== null) {
+      found.problems.push(problemAt(assignment, problem))
+      continue
+    }
+    found.warnings.push(...strangerWarnings(assignment, projects))
+    found.values.set(name, value.toLowerCase() as WarmRunner)
+    found.origins.set(name, assignment.origin)
+  }
+  return found
+}
+
+/** A project that nobody knows yet: it may be added at run time, or be a slip. */
+function strangerWarnings(assignment: Assignment, projects: readonly string[]): readonly string[] {
+  const { name } = assignment
+  if (projects.includes(name)) return []
+  const nearest = projects.length === 0 ? '' : `; the nearest known one is '${nearestName(name, projects)}'`
+  return [warningAt(assignment, `there is no such project in [projects]${nearest}`)]
 }
 
 /** What is wrong with an interpreter that is given as a path; null for command names, which are looked up in PATH. */

@@ -29,7 +29,7 @@ interface ReadEntry extends IniEntry {
 }
 
 /** Names of projects keep their case in every file. */
-const NAMES_OF_PROJECTS = new Set(['projects', 'python'])
+const NAMES_OF_PROJECTS = new Set(['projects', 'python', 'warm_runner'])
 const PYTHON_DEFAULT_SECTION = 'DEFAULT'
 
 /** Reads the files that exist. */

@@ -1,3 +1,4 @@
+import type { WarmRunner } from '../config/config.ts'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RatePoint } from '../api/contract/values.ts'
@@ -34,7 +35,8 @@ export interface LauncherParts {
   readonly maxProc: number
   readonly cancelTimeoutMs: number
   readonly runnerModule: string | null
-  readonly warm: 'on' | 'off' | 'auto'
+  /** How spiders of a project start. */
+  readonly warm: (project: string) => WarmRunner
   /** A running job's counters changed. */
   readonly onStats: (key: string, live: LiveCounters, point: RatePoint | null) => void
 }
@@ -143,7 +145,7 @@ export class Launcher {
   async #start(slot: Slot, row: JobRow): Promise<void> {
     try {
       const code = await this.#parts.findCode(row.project, row.spider, row.requested_version)
-      const spec = runSpecOf(row, code, this.#parts.folders, this.#parts)
+      const spec = runSpecOf(row, code, this.#parts.folders, { ...this.#parts, warm: this.#parts.warm(row.project) })
       await this.#prepareFolders(row)
       // It stays `starting`, without a claim: the next daemon starts it.
       if (this.#stopping) return

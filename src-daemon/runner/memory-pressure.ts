@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { freemem, totalmem } from 'node:os'
+import { limitedMemory } from './cgroup-memory.ts'
 
 /** Below this share of the memory, and below this amount, nothing is kept in memory that is only there for speed. */
 const SCARCE_SHARE = 0.1
 const SCARCE_BYTES = 512 * 1024 * 1024
 
-/** Whether a machine with so many bytes in all and available (this one, now) is about to run out of memory. */
-export function isMemoryScarce(available = availableBytes(), total = totalmem()): boolean {
+/** Whether this machine, or the container or service that this process lives in, is about to run out of memory. */
+export function isMemoryScarce(): boolean {
+  const limited = limitedMemory()
+  return isScarce(availableBytes(), totalmem()) || (limited !== null && isScarce(limited.available, limited.limit))
+}
+
+/** Whether so many bytes in all and available are too few. */
+export function isScarce(available: number, total: number): boolean {
   return available < SCARCE_BYTES && available < total * SCARCE_SHARE
 }
 

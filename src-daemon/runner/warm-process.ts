@@ -30,6 +30,7 @@ const TOKEN_ROOM = 64
 /** How long a warm process may take to import Scrapy, and then to start one spider. */
 const READY_TIMEOUT_MS = 60_000
 const ANSWER_TIMEOUT_MS = 20_000
+const LAST_WORDS_MS = 1_000
 const RETIRED = 'the warm process was retired'
 
 /** What a warm process is started with. */
@@ -78,11 +79,13 @@ export class WarmProcess {
     })
     this.#child.once('error', (error) => this.#go(spawnReason(error, options.python, options.projectDir)))
     this.#child.once('exit', (code, signal) => {
-      const said = lastLines(this.#printed)
-      this.#go(
-        `the warm process ended ${signal === null ? `with exit code ${code}` : `by ${signal}`}` +
-          (said === null ? '' : `: ${said}`),
-      )
+      this.#whenAllIsRead(() => {
+        const said = lastLines(this.#printed)
+        this.#go(
+          `the warm process ended ${signal === null ? `with exit code ${code}` : `by ${signal}`}` +
+            (said === null ? '' : `: ${said}`),
+        )
+      })
     })
     this.#child.unref()
     this.#timer = setTimeout(() => this.#giveUp('Scrapy was not imported in time'), READY_TIMEOUT_MS)
@@ -146,6 +149,16 @@ export class WarmProcess {
       // A supervisor that ends without a report; most have reported long before.
       this.#answer(message.id, { became: 'refused', reason: 'the warm process could not start the run' })
     }
+  }
+
+  /** What the process and its supervisors said last (why it ends, that a run has begun) may lie unread when it is gone. */
+  #whenAllIsRead(then: () => void): void {
+    if (this.#control.destroyed) return then()
+    const timer = setTimeout(then, LAST_WORDS_MS)
+    this.#control.once('close', () => {
+      clearTimeout(timer)
+      then()
+    })
   }
 
   #answer(id: number, launch: WarmLaunch): void {

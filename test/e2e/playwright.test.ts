@@ -76,6 +76,15 @@ describe('a project with scrapy-playwright', () => {
     }
   })
 
+  it.each(['off', 'auto'] as const)('closes its browser when a job is cancelled (warm_runner = %s)', async (warm) => {
+    const { start, target } = await open()
+    const { run, observed, token } = start(warm, { stay: 'yes' })
+    await linesOf(target, 1)
+    await run.signal('SIGINT')
+    expect(await observed.end).toMatchObject({ exitCode: 0, finishReason: 'shutdown' })
+    expect(remainsOf(token)).toEqual([])
+  })
+
   it('leaves no browser behind when a job is killed', async () => {
     const { start, target } = await open()
     const { run, observed, token } = start('auto', { stay: 'yes' })

@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly projects?: Readonly<Record<string, string>>
   /** `[python]` */
   readonly python?: Readonly<Record<string, string>>
+  /** `[warm_runner]` */
+  readonly warmRunner?: Readonly<Record<string, string>>
   /** More of `[scrapyd]`; it listens on a free port and runs the interpreter of the tests unless told. */
   readonly scrapyd?: Values
   readonly cluster?: Values
@@ -308,7 +310,16 @@ export class DaemonProcess {
   }
 
   #writeConfig(): void {
-    const { identity = 'slave', nodeName = 'node1', projects, python, scrapyd, cluster, services } = this.#options
+    const {
+      identity = 'slave',
+      nodeName = 'node1',
+      projects,
+      python,
+      warmRunner,
+      scrapyd,
+      cluster,
+      services,
+    } = this.#options
     const section = (name: string, values: Values) => [
       `[${name}]`,
       ...Object.entries(values).map(([option, value]) => `${option} = ${value}`),
@@ -317,6 +328,7 @@ export class DaemonProcess {
       ...section('cluster', { identity, node_name: nodeName, ...cluster }),
       ...section('projects', projects ?? {}),
       ...section('python', python ?? {}),
+      ...section('warm_runner', warmRunner ?? {}),
       ...section('scrapyd', { http_port: 0, python: testPython(), items_dir: 'items', ...scrapyd }),
       ...(services === undefined ? [] : section('services', services)),
     ]

@@ -44,7 +44,7 @@ export function openLauncher(
     maxProc: 2,
     cancelTimeoutMs: 10_000,
     runnerModule: null,
-    warm: 'off',
+    warm: () => 'off',
     onStats: () => {},
     ...rest,
   })

@@ -404,6 +404,16 @@ describe('projects', () => {
     expect(config.warnings).toEqual([expect.stringContaining("the nearest known one is 'papers'")])
   })
 
+  it('reads how the spiders of single projects start', () => {
+    folder.project('a')
+    const text = '[projects]\npapers = ../a\n[warm_runner]\npapers = OFF\npaper = on\nconstructor =\n'
+    const { config } = folder.loadText(text)
+    expect({ ...config.warmRunner }).toEqual({ papers: 'off', paper: 'on' })
+    expect(config.scrapyd.warmRunner).toBe('auto')
+    expect(config.warnings).toEqual([expect.stringContaining("the nearest known one is 'papers'")])
+    expect(() => folder.loadText('[warm_runner]\npapers = hot\n')).toThrow('it takes on or off or auto')
+  })
+
   it('starts although an interpreter is not there yet', () => {
     folder.project('a')
     const { config } = folder.loadText('[projects]\na = ../a\n[python]\na = x/python\n[scrapyd]\npython = y/python\n')
