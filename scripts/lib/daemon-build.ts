@@ -22,5 +22,7 @@ export async function buildDaemon(): Promise<void> {
     recursive: true,
     filter: (path) => !path.includes('__pycache__'),
   })
+  // What the README's chapter on servers adapts and copies.
+  cpSync(join(root, 'conf'), join(dist, 'conf'), { recursive: true })
   if (existsSync(consoleDir)) cpSync(consoleDir, join(dist, 'console'), { recursive: true })
 }

@@ -34,7 +34,9 @@ describe('the package scrapyd-service', () => {
     const packages = join(prefix, 'lib/node_modules')
     const installed = join(packages, 'scrapyd-service')
     expect(readdirSync(packages)).toEqual(['scrapyd-service'])
-    for (const file of ['dist/python/scrapyd_service/__main__.py', 'dist/console/index.html', 'dist/index.js']) {
+    const conf = ['master.conf', 'slave.conf', 'scrapyd-service.service'].map((name) => `dist/conf/${name}`)
+    const needed = ['dist/python/scrapyd_service/__main__.py', 'dist/console/index.html', 'dist/index.js', ...conf]
+    for (const file of needed) {
       expect(existsSync(join(installed, file)), file).toBe(true)
     }
     const dependencies = readdirSync(join(installed, 'node_modules'))
