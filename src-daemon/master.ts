@@ -28,6 +28,7 @@ import { ClusterFileTree } from './cluster/cluster-file-tree.ts'
 import { ClusterTails } from './cluster/cluster-tails.ts'
 import { LedgerPlaces } from './cluster/ledger-places.ts'
 import { NodeTailStream } from './cluster/node-tail-stream.ts'
+import { ScrapydFiles } from './cluster/scrapyd-files.ts'
 import { ScrapydNode } from './cluster/scrapyd-node.ts'
 import { RemoteJobs } from './storage/remote-jobs.ts'
 import { LOCAL_NODE } from './storage/jobs.ts'
@@ -148,6 +149,7 @@ export function createMaster(core: Core): Role {
   const serving = { ...shared, local, desk, reach, dispatcher, membership }
   const clusterProjects = new ClusterProjects(serving)
   const clusterPull = new ClusterPull({ ...serving, clusterProjects })
+  const scrapydFiles = new ScrapydFiles({ jobs, logs: core.logs, target: ({ id }) => target(id) })
   const nodeDesk = new NodeDesk({
     ...serving,
     probe: async (address, takeover) => {
@@ -172,6 +174,7 @@ export function createMaster(core: Core): Role {
     clusterProjects,
     clusterPull,
     holders: new JobHolders(serving),
+    scrapydFiles,
     nodeDesk,
     feed: database.feed,
     head: () => core.events.head(),
@@ -247,6 +250,7 @@ export function createMaster(core: Core): Role {
       pinger.stop()
       await membership.stop()
       clients.stop()
+      scrapydFiles.stop()
       forwards.stop()
     },
     async drain() {

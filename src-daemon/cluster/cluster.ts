@@ -32,6 +32,7 @@ import type { ClusterPull } from './cluster-pull.ts'
 import type { JobHolders } from './job-holders.ts'
 import type { NodeDesk } from './node-desk.ts'
 import { hostOf, type Nodes } from './nodes.ts'
+import type { ScrapydFiles } from './scrapyd-files.ts'
 
 /** Live forwards, as far as the cluster's handlers need them. */
 export interface ForwardDesk {
@@ -50,6 +51,7 @@ export interface ClusterParts {
   readonly clusterProjects: ClusterProjects
   readonly clusterPull: ClusterPull
   readonly holders: JobHolders
+  readonly scrapydFiles: ScrapydFiles
   readonly nodeDesk: NodeDesk
   readonly nodes: Nodes
   readonly desk: JobDesk
@@ -160,7 +162,7 @@ export class Cluster implements ScrapydApi {
   }
 
   #handlers(): Partial<ApiHandlers> {
-    const { local, desk, jobs, forwards, holders, nodeDesk, clusterProjects, clusterPull } = this.#parts
+    const { local, desk, jobs, forwards, holders, scrapydFiles, nodeDesk, clusterProjects, clusterPull } = this.#parts
     const own = local.handlers
     return {
       getJob: ({ params }) => holders.detail(params.key),
@@ -188,20 +190,23 @@ export class Cluster implements ScrapydApi {
       listSpiders: ({ params, query }) => clusterProjects.spiderList(params.project, query.refresh ?? false),
       getLogIndex: (input, by) => {
         const node = holders.of(input.params.key)
-        return node === null
-          ? own.getLogIndex(input, by)
+        if (node === null) return own.getLogIndex(input, by)
+        return node.row.kind === 'scrapyd'
+          ? scrapydFiles.index(holders.present(node), input.params.key)
           : holders.ask(node).call('getLogIndex', where(input), { timeoutMs: 10_000 })
       },
       searchLog: (input, by) => {
         const node = holders.of(input.params.key)
-        return node === null
-          ? own.searchLog(input, by)
+        if (node === null) return own.searchLog(input, by)
+        return node.row.kind === 'scrapyd'
+          ? scrapydFiles.search(holders.present(node), input.params.key, input.query)
           : holders.ask(node).call('searchLog', where(input), { timeoutMs: 60_000 })
       },
       getItems: (input, by) => {
         const node = holders.of(input.params.key)
-        return node === null
-          ? own.getItems(input, by)
+        if (node === null) return own.getItems(input, by)
+        return node.row.kind === 'scrapyd'
+          ? scrapydFiles.items(holders.present(node), input.params.key, input.query)
           : holders.ask(node).call('getItems', where(input), { timeoutMs: 10_000 })
       },
       overview: async () => {

@@ -42,12 +42,13 @@ export class JobHolders {
         `${node.name} is a stock Scrapyd server: it serves whole files only, see /logs/ and /items/`,
       )
     }
-    if (!node.isOnline) {
-      throw new NodeUnreachableError(
-        `${node.name}, which holds this, is offline: ${node.row.last_error ?? 'no answer'}`,
-      )
-    }
-    return this.#parts.clients.of(node)
+    return this.#parts.clients.of(this.present(node))
+  }
+
+  /** The node, when it is there; throws NodeUnreachableError at once when it is away. */
+  present(node: ClusterNode): ClusterNode {
+    if (node.isOnline) return node
+    throw new NodeUnreachableError(`${node.name}, which holds this, is offline: ${node.row.last_error ?? 'no answer'}`)
   }
 
   /** Everything about a job, with what only its node knows, when that answers. */

@@ -41,19 +41,30 @@ describe('a stock Scrapyd in a cluster', () => {
   })
 
   it('is given jobs under their own ids, as many as it has slots, and its logs are read through the master', async () => {
-    const ids = await Promise.all(Array.from({ length: 4 }, () => ticker(2)))
+    const ids = await Promise.all(Array.from({ length: 4 }, () => ticker(4)))
+    // Long enough to be seen at work together on a slow machine.
     const jobs = await until('all slots are taken', async () => {
       const all = await Promise.all(ids.map((id) => cluster.master.job(id)))
-      return all.filter((job) => job.state === 'running').length === 3 && all
+      const waits = all.some((job) => job.state === 'pending' && job.reason !== null)
+      return waits && all.filter((job) => job.state === 'running').length === 3 && all
     })
     expect(jobs.filter((job) => job.node === 'fern')).toHaveLength(2)
     const waiting = jobs.find((job) => job.state === 'pending')!
-    expect(await cluster.whyPending(waiting.id)).toBe('Waits: no free slot on the 2 nodes that have newspapers')
+    expect(waiting.reason).toBe('Waits: no free slot on the 2 nodes that have newspapers')
     for (const id of ids) expect(await cluster.ended(id)).toMatchObject({ outcome: 'finished' })
     const done = await cluster.master.job(jobs.find((job) => job.node === 'fern')!.id)
     expect(done.items).toBeGreaterThan(0)
     const log = await cluster.master.get(done.log_url!)
     expect(await log.text()).toContain('Spider closed (finished)')
+    // What it cannot do itself, the master does for it.
+    const params = { key: done.key }
+    const { client } = cluster.master
+    const { matches } = await client.call('searchLog', { params, query: { q: 'Spider closed' } })
+    expect(matches).toEqual([expect.objectContaining({ text: expect.stringContaining('Spider closed (finished)') })])
+    const index = await client.call('getLogIndex', { params })
+    expect(index.lines).toBe((await (await cluster.master.get(done.log_url!)).text()).trimEnd().split('\n').length)
+    const items = await client.call('getItems', { params, query: {} })
+    expect(items.items.length).toBeGreaterThan(0)
     const tree = await cluster.master.get(`/logs/newspapers/night_ticker/${done.id}.log`)
     expect(tree.status).toBe(200)
   })
