@@ -385,6 +385,9 @@ export const en = {
     listFailed: 'The pulls could not be read.',
     none: 'No pulls yet',
     noneText: 'The first one shows here, with what git said on every node.',
+    gone: 'This pull is not known any more',
+    goneText: 'Only the last pulls of a project are kept.',
+    showLast: 'Show the last pull',
   },
   jobs: {
     failed: 'The jobs could not be read.',

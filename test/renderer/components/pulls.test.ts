@@ -1,0 +1,85 @@
+import { flushPromises } from '@vue/test-utils'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Pull } from '../../../src-daemon/api/contract/values.ts'
+import PullHistory from '../../../src-renderer/components/project/PullHistory.vue'
+import PullDock from '../../../src-renderer/components/pull/PullDock.vue'
+import { useLiveStore } from '../../../src-renderer/stores/live.ts'
+import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
+import { mountInConsole, sampleTransport } from '../console-app.ts'
+import type { FakeTransport } from '../fake-transport.ts'
+
+let cluster: SampleCluster
+let transport: FakeTransport
+const mounted: (() => void)[] = []
+
+beforeEach(() => {
+  cluster = sampleCluster()
+  transport = sampleTransport(cluster)
+})
+
+afterEach(() => {
+  for (const unmount of mounted.splice(0)) unmount()
+  document.body.replaceChildren()
+})
+
+async function show(component: Parameters<typeof mountInConsole>[0], path: string, props: Record<string, unknown>) {
+  const shown = await mountInConsole(component, { transport, path, props })
+  mounted.push(() => shown.wrapper.unmount())
+  useLiveStore().start()
+  transport.live()
+  await flushPromises()
+  return shown
+}
+
+/** A pull of an hour ago beside the one that runs. */
+function addOld(): Pull {
+  const [pull] = cluster.pulls
+  if (pull === undefined) throw new Error('the sample has one')
+  const at = new Date(Date.now() - 3_600_000).toISOString()
+  const steps = pull.steps.map((step) => ({ ...step, state: 'ok' as const, output: `old of ${step.node_name}\n` }))
+  const old: Pull = { ...pull, id: 'old', started_at: at, ended_at: at, steps }
+  cluster.pulls.push(old)
+  return old
+}
+
+describe('the history of pulls', () => {
+  it('opens the dock at the pull, and at the node, that was chosen', async () => {
+    addOld()
+    const { wrapper, router } = await show(PullHistory, '/projects/newspapers/pulls', { project: 'newspapers' })
+    const entry = wrapper.findAll('.pull-entry')[1]
+    await entry?.find('.section-head button').trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({ pull: 'newspapers', 'pull-id': 'old' })
+    await entry?.findAll('.pull-step')[2]?.trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({
+      pull: 'newspapers',
+      'pull-id': 'old',
+      'pull-node': 'crawl-02',
+    })
+  })
+})
+
+describe('the dock of pulls', () => {
+  it('shows the pull and the node of the address', async () => {
+    addOld()
+    const { wrapper, router } = await show(PullDock, '/projects?pull=newspapers&pull-id=old&pull-node=crawl-02', {
+      project: 'newspapers',
+    })
+    expect(wrapper.find('pre').text()).toContain('old of crawl-02')
+    await wrapper.findAll('.pull-step')[0]?.trigger('click')
+    await flushPromises()
+    expect(wrapper.find('pre').text()).toContain('old of hq-01')
+    await wrapper.find('[aria-label="Close"]').trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({})
+  })
+
+  it('says that a pull is not kept, and offers the last one', async () => {
+    const { wrapper } = await show(PullDock, '/projects?pull=newspapers&pull-id=gone', { project: 'newspapers' })
+    expect(wrapper.text()).toContain('This pull is not known any more')
+    await wrapper.find('.dock-empty button').trigger('click')
+    await flushPromises()
+    expect(wrapper.text()).toContain('3 of 5 done')
+  })
+})
