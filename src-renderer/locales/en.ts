@@ -385,6 +385,7 @@ export const en = {
     listFailed: 'The pulls could not be read.',
     none: 'No pulls yet',
     noneText: 'The first one shows here, with what git said on every node.',
+    interrupted: 'interrupted, how it ended is not known',
     gone: 'This pull is not known any more',
     goneText: 'Only the last pulls of a project are kept.',
     showLast: 'Show the last pull',

@@ -376,6 +376,7 @@ export const zhCN: Messages = {
     listFailed: '无法读取拉取记录。',
     none: '还没有拉取记录',
     noneText: '拉取后会在此显示各节点的 git 输出。',
+    interrupted: '已中断，结果未知',
     gone: '找不到这次拉取',
     goneText: '每个项目只保留最近几次拉取的记录。',
     showLast: '显示最近一次拉取',

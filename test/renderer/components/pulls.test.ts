@@ -1,12 +1,19 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { defineComponent, h } from 'vue'
 import type { Pull } from '../../../src-daemon/api/contract/values.ts'
 import PullHistory from '../../../src-renderer/components/project/PullHistory.vue'
 import PullDock from '../../../src-renderer/components/pull/PullDock.vue'
+import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { mountInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
+
+/** The page as the shell shows it: once the state is there. */
+const ProjectsView = defineComponent({
+  setup: () => () => (useLiveStore().isReady ? h(ProjectsPage) : null),
+})
 
 let cluster: SampleCluster
 let transport: FakeTransport
@@ -60,7 +67,25 @@ describe('the history of pulls', () => {
   })
 })
 
+describe('the list of projects', () => {
+  it('shows a pull that ran before the page was opened', async () => {
+    const { wrapper } = await show(ProjectsView, '/projects', {})
+    const texts = wrapper.findAll('.tr.two').map((row) => row.text())
+    expect(texts.filter((text) => text.includes('running now'))).toHaveLength(1)
+    expect(texts.find((text) => text.includes('running now'))).toContain('newspapers')
+  })
+})
+
 describe('the dock of pulls', () => {
+  it('says of a step that it was interrupted', async () => {
+    const { wrapper } = await show(PullDock, '/projects?pull=newspapers&pull-node=crawl-03', { project: 'newspapers' })
+    cluster.pulls.length = 0
+    transport.live({ resumed: true })
+    await flushPromises()
+    expect(wrapper.find('pre').text()).toContain('interrupted, how it ended is not known')
+    expect(wrapper.find('.dock-head').text()).toContain('Pull again')
+  })
+
   it('shows the pull and the node of the address', async () => {
     addOld()
     const { wrapper, router } = await show(PullDock, '/projects?pull=newspapers&pull-id=old&pull-node=crawl-02', {
