@@ -267,6 +267,7 @@ export const en = {
     history: 'History',
     allNodes: 'all nodes',
     noHistory: 'Nothing has happened yet.',
+    historyFailed: 'The history of {nodes} could not be read.',
     went: { online: 'came online', offline: 'went offline', unknown: 'was added, or its state became unknown' },
     offlineSince: 'Offline since {time}.',
     offlineText: 'Out of reach since {time}. The master goes on asking.',

@@ -258,6 +258,7 @@ export const zhCN: Messages = {
     history: '历史记录',
     allNodes: '全部节点',
     noHistory: '还没有记录。',
+    historyFailed: '无法读取 {nodes} 的历史记录。',
     went: { online: '上线', offline: '离线', unknown: '已添加或状态未知' },
     offlineSince: '自 {time} 起离线。',
     offlineText: '自 {time} 起无法连接，主节点会持续探测。',

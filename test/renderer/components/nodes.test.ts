@@ -1,8 +1,10 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { defineComponent, h } from 'vue'
+import NodePage from '../../../src-renderer/pages/NodePage.vue'
 import NodesPage from '../../../src-renderer/pages/NodesPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
+import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { mountInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
@@ -45,5 +47,32 @@ describe('the page of nodes', () => {
     document.querySelector<HTMLElement>('[role="dialog"] [aria-label="Close"]')?.click()
     await flushPromises()
     expect(router.currentRoute.value.query).toEqual({})
+  })
+})
+
+describe('the history of a node', () => {
+  it('says that it could not be read, and reads it again on demand', async () => {
+    const { getClusterNode } = transport.answers
+    transport.answers.getClusterNode = () => {
+      throw new CallError('refused', 'the disk is full', { status: 503 })
+    }
+    const { wrapper } = await show(NodePage, '/nodes/n1/history')
+    expect(wrapper.text()).toContain('The history of crawl-01 could not be read.')
+    expect(wrapper.text()).toContain('the disk is full')
+    expect(wrapper.text()).not.toContain('Nothing has happened yet.')
+    if (getClusterNode !== undefined) transport.answers.getClusterNode = getClusterNode
+    const again = wrapper.findAll('button').find((button) => button.text() === 'Try again')
+    await again?.trigger('click')
+    await flushPromises()
+    expect(wrapper.text()).not.toContain('could not be read')
+    expect(wrapper.findAll('.history-line').length).toBeGreaterThan(0)
+  })
+
+  it('is read again when events are missing', async () => {
+    await show(NodePage, '/nodes/n1/history')
+    const asked = transport.callsTo('getClusterNode').length
+    transport.live({ resumed: false })
+    await flushPromises()
+    expect(transport.callsTo('getClusterNode')).toHaveLength(asked + 1)
   })
 })
