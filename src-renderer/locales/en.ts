@@ -371,6 +371,8 @@ export const en = {
     notOk: 'not on all nodes',
     on: 'Pull on {node}',
     onMany: 'Pull on {n} nodes',
+    some: 'Pull on some nodes…',
+    someTitle: 'Pull {project} on some nodes',
     nodes: '{n} node | {n} nodes',
     progress: '{done} of {of} done, {time}',
     again: 'Pull again',

@@ -362,6 +362,8 @@ export const zhCN: Messages = {
     notOk: '部分节点失败',
     on: '拉取到 {node}',
     onMany: '拉取到 {n} 个节点',
+    some: '选择节点拉取…',
+    someTitle: '选择要拉取 {project} 的节点',
     nodes: '{n} 个节点',
     progress: '{done} / {of} 已完成，{time}',
     again: '重新拉取',

@@ -1,19 +1,20 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { defineComponent, h } from 'vue'
+import { defineComponent, h, type Component } from 'vue'
 import type { Pull } from '../../../src-daemon/api/contract/values.ts'
 import PullHistory from '../../../src-renderer/components/project/PullHistory.vue'
 import PullDock from '../../../src-renderer/components/pull/PullDock.vue'
+import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { mountInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 
-/** The page as the shell shows it: once the state is there. */
-const ProjectsView = defineComponent({
-  setup: () => () => (useLiveStore().isReady ? h(ProjectsPage) : null),
-})
+/** A page as the shell shows it: once the state is there. */
+const whenReady = (page: Component) => defineComponent({ setup: () => () => (useLiveStore().isReady ? h(page) : null) })
+const ProjectsView = whenReady(ProjectsPage)
+const ProjectView = whenReady(ProjectPage)
 
 let cluster: SampleCluster
 let transport: FakeTransport
@@ -106,5 +107,30 @@ describe('the dock of pulls', () => {
     await wrapper.find('.dock-empty button').trigger('click')
     await flushPromises()
     expect(wrapper.text()).toContain('3 of 5 done')
+  })
+})
+
+describe('a pull on some nodes', () => {
+  it('is of the nodes that were ticked; those that cannot pull say why', async () => {
+    const { wrapper, router } = await show(ProjectView, '/projects/newspapers', {})
+    await wrapper.find('[aria-label="Pull on some nodes…"]').trigger('click')
+    await flushPromises()
+    const rows = [...document.querySelectorAll<HTMLElement>('.pull-node')]
+    const row = (name: string) => rows.find((each) => each.textContent?.includes(name))
+    const box = (name: string) => row(name)?.querySelector('input')
+    expect(box('crawl-03')?.disabled).toBe(true)
+    expect(row('crawl-03')?.textContent).toContain('Connection refused by 10.20.0.23:6800')
+    expect([box('crawl-02')?.checked, box('crawl-01')?.checked]).toEqual([true, false])
+    box('crawl-01')?.click()
+    await flushPromises()
+    const yes = [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Pull on 2 nodes')
+    yes?.click()
+    await flushPromises()
+    expect(transport.callsTo('pullProject')[0]?.input).toMatchObject({
+      params: { project: 'newspapers' },
+      body: { nodes: ['crawl-01', 'crawl-02'] },
+    })
+    expect(router.currentRoute.value.query['pull']).toBe('newspapers')
+    expect(document.querySelector('.pull-node')).toBeNull()
   })
 })
