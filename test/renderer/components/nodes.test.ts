@@ -50,6 +50,20 @@ describe('the page of nodes', () => {
   })
 })
 
+describe('a row of the nodes', () => {
+  it('has the version, and the commits of all projects as a tip; the peek has the version too', async () => {
+    const [node] = cluster.nodes
+    if (node !== undefined) node.version = '0.4.1'
+    const { wrapper } = await show(NodesPage, '/nodes?node=local')
+    const row = wrapper.findAll('.tr.two').find((each) => each.text().includes('hq-01'))
+    expect(row?.find('.col-version').text()).toBe('0.4.1')
+    const lines = row?.find('.node-code > [data-tip].small').attributes('data-tip')?.split('\n')
+    expect(lines).toHaveLength(node?.projects.length ?? 0)
+    expect(lines).toContain('newspapers  a81d40f')
+    expect(wrapper.find('.peek-head').text()).toContain('Version 0.4.1')
+  })
+})
+
 describe('the history of a node', () => {
   it('says that it could not be read, and reads it again on demand', async () => {
     const { getClusterNode } = transport.answers
