@@ -101,6 +101,16 @@ describe('the dock of pulls', () => {
     expect(router.currentRoute.value.query).toEqual({})
   })
 
+  it('pulls again on the nodes that the pull was of', async () => {
+    const old = addOld()
+    old.steps = old.steps.filter(({ node_name }) => node_name === 'crawl-01')
+    const { wrapper } = await show(PullDock, '/projects?pull=newspapers&pull-id=old', { project: 'newspapers' })
+    const again = wrapper.findAll('.dock-head button').find((button) => button.text() === 'Pull again')
+    await again?.trigger('click')
+    await flushPromises()
+    expect(transport.callsTo('pullProject')[0]?.input).toMatchObject({ body: { nodes: ['crawl-01'] } })
+  })
+
   it('says that a pull is not kept, and offers the last one', async () => {
     const { wrapper } = await show(PullDock, '/projects?pull=newspapers&pull-id=gone', { project: 'newspapers' })
     expect(wrapper.text()).toContain('This pull is not known any more')
