@@ -8,7 +8,7 @@ export function usePullWord(): (step: PullStep) => string {
   return (step) => {
     if (step.state === 'waiting') return step.message || t('pull.waiting')
     if (step.state === 'running') return t('pull.fetching')
-    if (step.state === 'error') return step.message
+    if (step.state === 'error') return step.message || t('pull.interrupted')
     if (step.before !== null && step.after !== null && step.before !== step.after) {
       const moved = `${shortCommit(step.before)} → ${shortCommit(step.after)}`
       return step.changes === null ? moved : `${moved}${t('comma')}${step.changes}`

@@ -7,8 +7,24 @@ export interface RunLink {
   rerun(key: string): void
   /** The same as a place to link to. */
   to(project: string, spiders?: readonly string[]): RouteLocationRaw
-  /** Opens the pull dock of a project over this page. */
-  pull(project: string): void
+  /** Opens the pull dock of a project over this page: its last pull, or the one with an id; at a node's output. */
+  pull(project: string, id?: string, node?: string): void
+  /** Shows the output of another node of the same pull. */
+  pullNode(node: string): void
+  closePull(): void
+}
+
+/** What the address asks the pull dock to show; null: no dock. Without an id it is the last pull, as it goes on. */
+export function readPull(query: LocationQuery): { project: string; id: string | null; node: string | null } | null {
+  const project = single(query['pull'])
+  if (project === '') return null
+  return { project, id: single(query['pull-id']) || null, node: single(query['pull-node']) || null }
+}
+
+/** The address without the pull dock's part of it. */
+function withoutPull(query: LocationQuery): LocationQuery {
+  const { pull: _pull, 'pull-id': _id, 'pull-node': _node, ...rest } = query
+  return rest
 }
 
 /** The jobs page filters by `spider`, so there the dialog's spiders have a name of their own. */
@@ -58,6 +74,16 @@ export function useRunLink(): RunLink {
     run: (project = '', spiders = []) => void router.push(to(project, spiders)),
     rerun: (key) => void router.push({ query: { ...withoutRun(route.query, route.name), rerun: key } }),
     to,
-    pull: (project) => void router.push({ query: { ...route.query, pull: project } }),
+    pull: (project, id, node) =>
+      void router.push({
+        query: {
+          ...withoutPull(route.query),
+          pull: project,
+          ...(id === undefined ? {} : { 'pull-id': id }),
+          ...(node === undefined ? {} : { 'pull-node': node }),
+        },
+      }),
+    pullNode: (node) => void router.replace({ query: { ...route.query, 'pull-node': node } }),
+    closePull: () => void router.replace({ query: withoutPull(route.query) }),
   }
 }

@@ -141,8 +141,18 @@ function momentOf(text: string, now: number): number {
   return now - Number(relative[1]) * (UNITS[relative[2] ?? 's'] ?? 0)
 }
 
+/** What jobs can be sorted by, besides their usual order. */
+export const SORT_COLUMNS = ['created', 'started', 'ended', 'duration', 'priority'] as const
+export type SortColumn = (typeof SORT_COLUMNS)[number]
+
+/** The column of a sort and its direction; null: the usual order. */
+export function sortColumn(sort: JobsSort): { readonly column: SortColumn; readonly isDown: boolean } | null {
+  const column = SORT_COLUMNS.find((name) => sort === name || sort === `-${name}`)
+  return column === undefined ? null : { column, isDown: sort.startsWith('-') }
+}
+
 /** What a click on a column's head sorts by next: down, up, not at all. */
-export function nextSort(current: JobsSort, column: 'started' | 'duration' | 'ended'): JobsSort {
+export function nextSort(current: JobsSort, column: SortColumn): JobsSort {
   if (current === `-${column}`) return column
   return current === column ? 'default' : `-${column}`
 }

@@ -19,7 +19,7 @@ const RETRY = 2_000
 
 /**
  * One snapshot, then the event stream: reads the state once the stream is live, applies what came meanwhile, and from
- * then on only events. After a cut that could be resumed nothing is read again.
+ * then on only events. After a cut that could be resumed nothing is read again but the pulls that run.
  */
 export const useLiveStore = defineStore('live', () => {
   const transport = useTransport()
@@ -40,6 +40,7 @@ export const useLiveStore = defineStore('live', () => {
   let held: FeedEvent[] | null = null
   let round = 0
   let timer: ReturnType<typeof setTimeout> | undefined
+  let pullsTimer: ReturnType<typeof setTimeout> | undefined
   let stream: StreamHandle | null = null
 
   function start(): void {
@@ -55,7 +56,18 @@ export const useLiveStore = defineStore('live', () => {
     if (status.state === 'unauthorized') session.end()
     if (status.state !== 'live') return
     if (!status.resumed || !isReady.value) void load().then(measureLatency)
-    else void measureLatency()
+    else {
+      void refreshPulls()
+      void measureLatency()
+    }
+  }
+
+  /** Pulls tell their progress by events that are not kept, so that even a resumed stream can have missed some. */
+  async function refreshPulls(): Promise<void> {
+    clearTimeout(pullsTimer)
+    if (await pulls.refresh()) return
+    clearTimeout(pullsTimer)
+    pullsTimer = setTimeout(() => void refreshPulls(), RETRY)
   }
 
   async function load(): Promise<void> {
@@ -71,6 +83,7 @@ export const useLiveStore = defineStore('live', () => {
       const first = !isReady.value
       isReady.value = true
       apply(events)
+      void refreshPulls()
       if (!first) reread()
     } catch (cause) {
       if (current !== round) return
@@ -128,6 +141,7 @@ export const useLiveStore = defineStore('live', () => {
 
   onScopeDispose(() => {
     clearTimeout(timer)
+    clearTimeout(pullsTimer)
     stream?.close()
   })
 

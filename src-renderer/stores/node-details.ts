@@ -3,6 +3,7 @@ import { shallowRef } from 'vue'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
 import type { NodeDetail } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
+import { isAbort } from '../transport/call-error.ts'
 
 type Details = Pick<NodeDetail, 'latency' | 'history'>
 
@@ -14,21 +15,44 @@ export const useNodeDetailsStore = defineStore('node-details', () => {
   const transport = useTransport()
   const byId = shallowRef<ReadonlyMap<string, Details>>(new Map())
 
+  /** Nodes that are read now, and why those that could not be read could not. */
+  const loading = shallowRef<ReadonlySet<string>>(new Set())
+  const errors = shallowRef<ReadonlyMap<string, unknown>>(new Map())
+
+  /** Reads one node. A failure is kept in `errors`; what was known before it stays. */
   async function load(id: string, signal?: AbortSignal): Promise<void> {
-    const { latency, history } = await transport.call(
-      'getClusterNode',
-      { params: { id } },
-      signal === undefined ? {} : { signal },
-    )
-    byId.value = new Map(byId.value).set(id, { latency, history })
+    loading.value = new Set(loading.value).add(id)
+    try {
+      const { latency, history } = await transport.call(
+        'getClusterNode',
+        { params: { id } },
+        signal === undefined ? {} : { signal },
+      )
+      byId.value = new Map(byId.value).set(id, { latency, history })
+      setError(id, null)
+    } catch (error) {
+      if (!isAbort(error)) setError(id, error)
+    } finally {
+      const rest = new Set(loading.value)
+      rest.delete(id)
+      loading.value = rest
+    }
   }
 
-  /** Reads many, a few at a time; one that cannot be read is left out. */
-  async function loadAll(ids: readonly string[], signal: AbortSignal): Promise<void> {
+  function setError(id: string, error: unknown): void {
+    if (error === null && !errors.value.has(id)) return
+    const next = new Map(errors.value)
+    if (error === null) next.delete(id)
+    else next.set(id, error)
+    errors.value = next
+  }
+
+  /** Reads many, a few at a time. */
+  async function loadAll(ids: readonly string[], signal?: AbortSignal): Promise<void> {
     const queue = [...ids]
     const worker = async () => {
-      for (let id = queue.shift(); id !== undefined && !signal.aborted; id = queue.shift())
-        await load(id, signal).catch(() => {})
+      for (let id = queue.shift(); id !== undefined && signal?.aborted !== true; id = queue.shift())
+        await load(id, signal)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
   }
@@ -42,10 +66,10 @@ export const useNodeDetailsStore = defineStore('node-details', () => {
         latency.push({ at: new Date(now).toISOString(), ms: event.latency_ms })
         byId.value = new Map(byId.value).set(event.node, { ...details, latency })
       } else if (event.type === 'node' && byId.value.get(event.node.id)?.history[0]?.state !== event.node.state) {
-        if (byId.value.has(event.node.id)) load(event.node.id).catch(() => {})
+        if (byId.value.has(event.node.id)) void load(event.node.id)
       }
     }
   }
 
-  return { byId, load, loadAll, apply }
+  return { byId, loading, errors, load, loadAll, apply }
 })

@@ -254,6 +254,7 @@ describe('PullDock', () => {
     expect(wrapper.find('pre').text()).toContain('error: Your local changes')
     expect(wrapper.findAll('pre .c-failed').length).toBeGreaterThan(1)
     await wrapper.findAll('.pull-step')[1]?.trigger('click')
+    await flushPromises()
     expect(wrapper.find('pre').text()).toContain('Fast-forward')
     const [pull] = cluster.pulls
     transport.events({

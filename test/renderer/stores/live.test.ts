@@ -6,6 +6,7 @@ import { useConnectionStore } from '../../../src-renderer/stores/connection.ts'
 import { useJobsStore } from '../../../src-renderer/stores/jobs.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { useProjectsStore } from '../../../src-renderer/stores/projects.ts'
+import { usePullsStore } from '../../../src-renderer/stores/pulls.ts'
 import { useSessionStore } from '../../../src-renderer/stores/session.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, sampleJob, type SampleCluster } from '../../helpers/sample-cluster.ts'
@@ -177,6 +178,74 @@ describe('the live state', () => {
     transport.status({ state: 'unauthorized' })
     expect(useSessionStore().isSignedOut).toBe(true)
     expect(useConnectionStore().state).toBe('signed-out')
+  })
+})
+
+describe('a pull', () => {
+  const cut = () => transport.status({ state: 'waiting', since: Date.now(), retryAt: Date.now() + 500, reason: 'x' })
+
+  /** Plays that the pull of the sample runs. */
+  async function running() {
+    await start()
+    const pull = first(cluster.pulls)
+    transport.events({ type: 'pull', pull: structuredClone(pull) })
+    expect(usePullsStore().running).toHaveLength(1)
+    return pull
+  }
+
+  it.each([true, false])('whose end was missed during a cut is asked for (resumed: %s)', async (resumed) => {
+    const pull = await running()
+    pull.ended_at = new Date().toISOString()
+    cut()
+    transport.live({ resumed })
+    await settle()
+    expect(usePullsStore().running).toEqual([])
+    expect(usePullsStore().byId.get(pull.id)?.ended_at).toBe(pull.ended_at)
+  })
+
+  it('goes on while the daemon says so, at the step where it is now', async () => {
+    const pull = await running()
+    pull.steps = pull.steps.map((step) => ({ ...step, state: 'running' }))
+    cut()
+    transport.live({ resumed: true })
+    await settle()
+    expect(usePullsStore().running).toMatchObject([{ id: pull.id }])
+    expect(first(usePullsStore().running).steps.every(({ state }) => state === 'running')).toBe(true)
+  })
+
+  it('was interrupted when the daemon does not know it any more', async () => {
+    const pull = await running()
+    cluster.pulls.length = 0
+    transport.live({ resumed: false })
+    await settle()
+    expect(usePullsStore().running).toEqual([])
+    const shown = usePullsStore().byId.get(pull.id)
+    expect(shown?.steps.map(({ state }) => state)).toEqual(['ok', 'ok', 'error', 'error', 'error'])
+    expect(shown?.steps.at(-1)?.message).toBe('')
+  })
+
+  it('is asked for again when the answer failed', async () => {
+    const pull = await running()
+    const { listPulls } = transport.answers
+    transport.answers.listPulls = () => {
+      throw new CallError('unreachable', 'cut')
+    }
+    pull.ended_at = new Date().toISOString()
+    transport.live({ resumed: true })
+    await settle()
+    expect(usePullsStore().running).toHaveLength(1)
+    if (listPulls !== undefined) transport.answers.listPulls = listPulls
+    await vi.advanceTimersByTimeAsync(2_100)
+    expect(usePullsStore().running).toEqual([])
+  })
+
+  it('keeps what an event said while the answer was on its way', async () => {
+    const pull = await running()
+    const ended = { ...pull, ended_at: new Date().toISOString() }
+    transport.live({ resumed: true })
+    transport.events({ type: 'pull', pull: ended })
+    await settle()
+    expect(usePullsStore().running).toEqual([])
   })
 })
 

@@ -8,6 +8,7 @@ import { usePreferencesStore } from '../../../src-renderer/stores/preferences.ts
 import { usePullsStore } from '../../../src-renderer/stores/pulls.ts'
 import { useSpidersStore } from '../../../src-renderer/stores/spiders.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
+import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, sampleJob } from '../../helpers/sample-cluster.ts'
 import { sampleTransport, useStores } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
@@ -159,6 +160,23 @@ describe('node details', () => {
     )
     expect(details.byId.get('n1')?.latency).toHaveLength(1)
     expect(count).toBeGreaterThan(10)
+  })
+
+  it('keep why a node could not be read until it was', async () => {
+    const details = useNodeDetailsStore()
+    const { getClusterNode } = transport.answers
+    transport.answers.getClusterNode = () => {
+      throw new CallError('refused', 'the disk is full', { status: 503 })
+    }
+    const reading = details.load('n1')
+    expect([...details.loading]).toEqual(['n1'])
+    await reading
+    expect(details.loading.size).toBe(0)
+    expect(details.errors.get('n1')).toMatchObject({ message: 'the disk is full' })
+    if (getClusterNode !== undefined) transport.answers.getClusterNode = getClusterNode
+    await details.load('n1')
+    expect(details.errors.size).toBe(0)
+    expect(details.byId.has('n1')).toBe(true)
   })
 })
 
