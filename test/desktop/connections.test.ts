@@ -7,7 +7,8 @@ import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { DesktopApp } from '../helpers/desktop-app.ts'
 import { until } from '../helpers/until.ts'
 
-const PASSWORD = 'Zwölf-Boxkämpfer-12'
+/** ASCII: heap snapshots escape everything else, so that a search would never find it. */
+const PASSWORD = 'Twelve-Boxers-12'
 let master: DaemonProcess
 let userData: string
 let app: DesktopApp
@@ -63,8 +64,11 @@ describe('connections', () => {
     app = await DesktopApp.start(userData)
     await app.consoleShown()
     await app.page.getByText('hq-01').first().waitFor()
+    // What the page does hold is found, so what is not found is not there.
+    await app.page.evaluate("globalThis.held = { text: ['planted', 'in', 'the', 'page'].join('-') }")
     const memory = await app.memory()
     expect(memory).toContain('hq-01')
+    expect(memory).toContain('planted-in-the-page')
     expect(memory).not.toContain(PASSWORD)
     expect(memory).not.toContain(Buffer.from(`operator:${PASSWORD}`).toString('base64'))
     expect(JSON.stringify(await app.invoke('desktop.state'))).not.toContain(PASSWORD)
