@@ -45,7 +45,7 @@ function start(): void {
   }
   const navigate = (path: string) => {
     show()
-    tell({ type: 'navigate', path })
+    open.go(path)
   }
 
   const passwords = new Passwords(new JsonFile(join(data, 'passwords.json'), passwordsFile, {}))
@@ -79,6 +79,7 @@ function start(): void {
     local,
     words,
     onSwitch: () => tell({ type: 'reload' }),
+    onGo: (path) => tell({ type: 'navigate', path }),
     onNotice: (notice) => native.notify(notice),
     onHealth: (cluster, health) => native.showHealth(cluster, health),
   })
@@ -104,6 +105,8 @@ function start(): void {
     })
     made.on('focus', () => native.seen())
     made.on('closed', () => (window = null))
+    open.pageLoads()
+    made.webContents.on('did-navigate', () => open.pageLoads())
     return made
   }
 

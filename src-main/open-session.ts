@@ -15,6 +15,8 @@ interface OpenSessionOptions {
   readonly words: Words
   /** The page has to show another cluster, or the clusters. */
   readonly onSwitch: () => void
+  /** The page that listens has to show a route. */
+  readonly onGo: (path: string) => void
   readonly onNotice: (notice: Notice) => void
   /** null: no cluster is open. */
   readonly onHealth: (cluster: OpenCluster | null, health: ClusterHealth) => void
@@ -31,7 +33,10 @@ export class OpenSession {
   /** Id of the cluster that the clusters screen shows first. */
   selected: string | null = null
   notice: 'unauthorized' | 'password-needed' | null = null
+  /** The route that the console begins with. */
   #path: string | null = null
+  /** The page has asked for its state, and hears what is said since. */
+  #isListening = false
 
   constructor(options: OpenSessionOptions) {
     this.#options = options
@@ -47,11 +52,24 @@ export class OpenSession {
     return this.#session
   }
 
-  /** The route to begin with; told once. */
+  /** The page that asks listens from now on: the route to begin with, told once, to a console. */
   takePath(): string | null {
+    this.#isListening = true
+    if (this.#session === null) return null
     const path = this.#path
     this.#path = null
     return path
+  }
+
+  /** A page begins to load. */
+  pageLoads(): void {
+    this.#isListening = false
+  }
+
+  /** Shows a route of the open cluster: a page that still loads gets it with its state. */
+  go(path: string): void {
+    if (this.#isListening) this.#options.onGo(path)
+    else this.#path = path
   }
 
   /** The cluster that was open last, without asking it first: the window must not wait for a far master. */
@@ -90,7 +108,7 @@ export class OpenSession {
     this.notice = reason === 'unauthorized' ? 'unauthorized' : null
     this.#options.connections.last = null
     this.end()
-    this.#options.onSwitch()
+    this.#reload()
   }
 
   /** Lets go of the cluster without a word. */
@@ -116,6 +134,11 @@ export class OpenSession {
     this.#path = path
     this.#health = NO_HEALTH
     this.#options.onHealth(cluster, NO_HEALTH)
+    this.#reload()
+  }
+
+  #reload(): void {
+    this.#isListening = false
     this.#options.onSwitch()
   }
 

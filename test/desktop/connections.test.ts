@@ -136,6 +136,36 @@ describe('connections', () => {
     await app.consoleShown()
   })
 
+  it('show what a link asks for that starts the app, and what a notification is about after the window was closed', async () => {
+    app = await DesktopApp.start(userData)
+    await fillIn(PASSWORD)
+    await openCluster()
+    await app.consoleShown()
+    await app.quit()
+
+    app = await DesktopApp.start(userData, ['scrapyd-service://press/nodes/local'])
+    await app.shows('/nodes/local')
+    await app.consoleShown()
+    await app.quit()
+
+    // As macOS tells it.
+    app = await DesktopApp.start(userData, [], 'scrapyd-service://press/projects/crawls')
+    await app.shows('/projects/crawls')
+    await app.consoleShown()
+    const id = await master.schedule('crawls', 'raises_at_init')
+    const { key } = await master.ended(id)
+    const notice = await until('the notification', () => app.electron.shown.notifications[0])
+    await app.closeWindow()
+    notice.emit('click')
+    await app.windowShown()
+    await app.shows(`/jobs/${key}`)
+    // It was told once.
+    await app.goTo('/forwards')
+    await app.page.reload()
+    await app.consoleShown()
+    await app.shows('/forwards')
+  })
+
   it('leads back to the clusters when the password is not accepted any more', async () => {
     app = await DesktopApp.start(userData)
     await fillIn(PASSWORD)

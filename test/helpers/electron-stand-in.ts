@@ -37,6 +37,8 @@ export const computer = {
   locale: 'en-GB',
   encrypts: true,
   isFirst: true,
+  /** The link that macOS starts the app with: told before the app is ready. */
+  earlyLink: null as string | null,
 }
 
 type Handler = (event: Electron.IpcMainInvokeEvent, ...args: unknown[]) => unknown
@@ -73,7 +75,10 @@ export const app = {
   getPath: (name) => join(computer.userData, name === 'userData' ? '' : name),
   getVersion: () => '0.1.0',
   getLocale: () => computer.locale,
-  whenReady: () => Promise.resolve(),
+  whenReady: () => {
+    if (computer.earlyLink !== null) emitApp('open-url', computer.earlyLink)
+    return Promise.resolve()
+  },
   requestSingleInstanceLock: () => computer.isFirst,
   setAsDefaultProtocolClient: () => true,
   setAboutPanelOptions: () => {},
@@ -141,6 +146,7 @@ export class BrowserWindow
   implements
     Pick<
       Electron.BrowserWindow,
+      | 'close'
       | 'show'
       | 'focus'
       | 'restore'
@@ -163,6 +169,13 @@ export class BrowserWindow
     this.options = options
     windows.list.push(this)
     appEvents.emit('web-contents-created', {}, this.webContents)
+  }
+
+  /** As a person closes it. */
+  close(): void {
+    this.emit('close')
+    windows.list = windows.list.filter((window) => window !== this)
+    this.emit('closed')
   }
 
   show(): void {}
