@@ -180,7 +180,8 @@ export class LocalMaster {
     }
   }
 
-  async #launch(): Promise<void> {
+  /** `isRestart`: of one that died, so what was said to it before goes on to hold. */
+  async #launch(isRestart = false): Promise<void> {
     const since = Date.now()
     const steps: LocalStep[] = []
     const begin = (step: LocalStep['step'], detail: string) => {
@@ -204,9 +205,11 @@ export class LocalMaster {
       const python = describePython(this.#python)
       done(python)
       begin('answer', `${ANSWER_LIMIT_MS / 1_000} s`)
-      // A new one at each start: an old daemon's is of no use to whoever may have seen it.
-      this.#password = randomBytes(24).toString('base64url')
-      this.#options.passwords.set('local', this.#password)
+      // A new one at each start by hand: an old daemon's is of no use to whoever may have seen it.
+      if (!isRestart || this.#password === null) {
+        this.#password = randomBytes(24).toString('base64url')
+        this.#options.passwords.set('local', this.#password)
+      }
       const env = daemonEnvironment(this.#options.env, {
         port,
         password: this.#password,
@@ -262,7 +265,7 @@ export class LocalMaster {
     this.#become({ state: 'waiting', retryAt: Date.now() + plan.delayMs, attempt: plan.attempt, reason })
     this.#retry = setTimeout(() => {
       void this.#inTurn(async () => {
-        if (this.#phase.state === 'waiting') await this.#launch()
+        if (this.#phase.state === 'waiting') await this.#launch(true)
       })
     }, plan.delayMs)
   }

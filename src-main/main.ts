@@ -65,7 +65,10 @@ function start(): void {
     settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),
     passwords,
     findPython: () => findInterpreter(candidates(process.env, homedir())),
-    onChange: (state) => tell({ type: 'local', local: state }),
+    onChange: (state) => {
+      tell({ type: 'local', local: state })
+      open.followLocal()
+    },
   })
   const native = new Native({
     words,

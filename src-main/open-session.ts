@@ -29,6 +29,8 @@ const LOCAL_RULE: NoticeRule = { failed: true, nodes: false }
 export class OpenSession {
   readonly #options: OpenSessionOptions
   #session: ClusterSession | null = null
+  /** Where the session goes. */
+  #address: Address | null = null
   #health: ClusterHealth = NO_HEALTH
   /** Id of the cluster that the clusters screen shows first. */
   selected: string | null = null
@@ -102,6 +104,14 @@ export class OpenSession {
     return result
   }
 
+  /** The local master was started again: one with another port or password needs a new session. */
+  followLocal(): void {
+    const { local } = this.#options
+    if (this.#session?.cluster.isLocal !== true || local.state.state !== 'running') return
+    const { url, password } = local.address
+    if (url !== this.#address?.url || password !== this.#address.password) this.#begin('local', local.address, null)
+  }
+
   /** Back to the clusters. */
   close(reason: 'chosen' | 'unauthorized'): void {
     this.selected = this.#session?.cluster.id ?? this.selected
@@ -128,6 +138,7 @@ export class OpenSession {
     const client = clientOf(address)
     const session = new ClusterSession(cluster, client, (events) => this.#take(session, finder, events))
     this.#session = session
+    this.#address = address
     this.#options.connections.last = id
     this.selected = id
     this.notice = null

@@ -75,16 +75,22 @@ describe('LocalMaster', () => {
   )
 
   it(
-    'is started again when it dies',
+    'is started again when it dies, with the password and the port that are known',
     async () => {
       const states: LocalState[] = []
       const master = make(states)
       await master.start()
       const first = pid()
+      const { address } = master
       process.kill(first, 'SIGKILL')
       await until('it waits', () => states.some(({ state }) => state === 'waiting'))
       await until('it runs again', () => master.state.state === 'running' && pid() !== first)
       expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ attempt: 1 })
+      expect(master.address).toEqual(address)
+      expect((await clientOf(address).call('getNode')).node_name).toBe('here')
+      await master.stop()
+      await master.start()
+      expect(master.address.password).not.toBe(address.password)
     },
     LIMIT,
   )

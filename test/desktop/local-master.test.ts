@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -75,5 +76,32 @@ describe('the local master', () => {
     await app.quit()
     expect(isAlive(daemon)).toBe(false)
     expect(app.complaints).toEqual([])
+  })
+
+  it('may die: the open console goes on, also where its port is taken by then', async () => {
+    app = await DesktopApp.start(userData)
+    await launch()
+    await app.page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
+    await app.consoleShown()
+    await app.goTo('/jobs')
+    const base = async () => (await app.invoke('desktop.state')).open?.base ?? ''
+    const answers = () => app.invoke('session.call', 'test', 'getNode', {})
+    const before = await base()
+    for (const isTaken of [false, true]) {
+      const first = pid()
+      process.kill(first, 'SIGKILL')
+      await until('it has died', () => !isAlive(first))
+      const port = Number(new URL(before).port)
+      const other = isTaken ? createServer().listen(port, '127.0.0.1') : null
+      await until(
+        'it runs again',
+        async () => (await app.invoke('desktop.state')).local.state === 'running' && pid() !== first,
+      )
+      await until('the session reaches it', answers)
+      expect((await base()) === before).toBe(!isTaken)
+      await app.shows('/jobs')
+      await app.consoleShown()
+      other?.close()
+    }
   })
 })
