@@ -44,6 +44,9 @@ export interface LocalMasterOptions {
 
 type Phase = LocalState extends infer S ? (S extends LocalState ? Omit<S, 'dataDir' | 'background'> : never) : never
 
+/** Why it does not run, and what helps to find out. */
+type Problem = [reason: string, help: string | null]
+
 /** Exit status of a daemon whose data folder belongs to another one (EX_TEMPFAIL). */
 const IN_USE = 75
 const ANSWER_LIMIT_MS = 30_000
@@ -184,6 +187,8 @@ export class LocalMaster {
   async #launch(isRestart = false): Promise<void> {
     const since = Date.now()
     const steps: LocalStep[] = []
+    // Whoever starts it by hand reads at once why it does not run; nobody may be there to start again what died.
+    const fail = (...problem: Problem) => (isRestart ? this.#again(problem, 0) : this.#fail(...problem))
     const begin = (step: LocalStep['step'], detail: string) => {
       steps.push({ step, state: 'doing', detail })
       this.#become({ state: 'starting', since, steps: [...steps] })
@@ -215,13 +220,15 @@ export class LocalMaster {
         password: this.#password,
         python: this.#python?.path ?? null,
       })
-      await this.#run(`http://127.0.0.1:${port}`, env, python)
+      const problem = await this.#run(`http://127.0.0.1:${port}`, env, python)
+      if (problem !== null) fail(...problem)
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error), null)
+      fail(error instanceof Error ? error.message : String(error), null)
     }
   }
 
-  async #run(url: string, env: NodeJS.ProcessEnv, python: string): Promise<void> {
+  /** Resolves once it answers (null), or with why it does not. */
+  async #run(url: string, env: NodeJS.ProcessEnv, python: string): Promise<Problem | null> {
     const child = spawnDaemon(this.#options.program, this.#folders, env)
     this.#pid = child.pid ?? null
     const ended = endOf(child)
@@ -233,12 +240,12 @@ export class LocalMaster {
       const self = await client.call('getNode').catch(() => null)
       if (self?.pause_note === PAUSE_NOTE) await client.call('resumeNode', { body: {} }).catch(() => undefined)
       this.#arrive(url, python, Date.now())
-      return
+      return null
     }
     const code = await Promise.race([ended, Promise.resolve('silent' as const)])
     if (code === 'silent' && child.pid !== undefined) await endProcess(child.pid)
     this.#pid = null
-    this.#fail(...explainEnd(code, this.log()))
+    return explainEnd(code, this.log())
   }
 
   #arrive(url: string, python: string, since: number): void {
@@ -258,9 +265,13 @@ export class LocalMaster {
     const lived = Date.now() - this.#phase.since
     this.#unwatch()
     this.#pid = null
+    this.#again(explainEnd(code, this.log()), lived)
+  }
+
+  /** Starts it again after a while, unless that was tried too often. */
+  #again([reason, help]: Problem, lived: number): void {
     const plan = (this.#options.restart ?? nextRestart)(this.#attempt, lived)
-    const [reason] = explainEnd(code, this.log())
-    if (plan === null) return this.#fail(reason, null)
+    if (plan === null) return this.#fail(reason, help)
     this.#attempt = plan.attempt
     this.#become({ state: 'waiting', retryAt: Date.now() + plan.delayMs, attempt: plan.attempt, reason })
     this.#retry = setTimeout(() => {
@@ -370,7 +381,7 @@ function describePython(python: Interpreter | null): string {
   return `${python.path} ${python.version}, Scrapy ${python.scrapy ?? '–'}`
 }
 
-function explainEnd(code: number | null | 'silent', log: string): [reason: string, help: string | null] {
+function explainEnd(code: number | null | 'silent', log: string): Problem {
   const last = log.trimEnd().split('\n').slice(-20).join('\n')
   if (code === 'silent') return [`It did not answer within ${ANSWER_LIMIT_MS / 1_000} s.`, last]
   if (code === IN_USE) return ['Another daemon works on this data folder.', last]

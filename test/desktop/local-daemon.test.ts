@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/lib/root.ts'
@@ -120,6 +121,43 @@ describe('LocalMaster', () => {
       expect(master.state).toMatchObject({ state: 'failed', reason: expect.stringMatching(/SIGKILL|killed|ended/i) })
       await master.start()
       expect(master.state.state).toBe('running')
+    },
+    LIMIT,
+  )
+
+  it(
+    'is tried again when a restart fails, and given up when that goes on',
+    async () => {
+      const broken = join(folder, 'broken')
+      const program = join(folder, 'daemon.mjs')
+      const real = pathToFileURL(join(root, 'src-daemon/index.ts')).href
+      writeFileSync(
+        program,
+        `import { existsSync } from 'node:fs'
+        if (existsSync(${JSON.stringify(broken)})) process.exit(3)
+        const { main } = await import(${JSON.stringify(real)})
+        await main(process.argv.slice(2))`,
+      )
+      const states: LocalState[] = []
+      const attempts = () => states.flatMap((state) => (state.state === 'waiting' ? [state.attempt] : []))
+      const restart: typeof nextRestart = (attempt) => (attempt < 3 ? { attempt: attempt + 1, delayMs: 200 } : null)
+      const master = make(states, program, { restart })
+      await master.start()
+      writeFileSync(broken, '')
+      process.kill(pid(), 'SIGKILL')
+      await until('a restart has failed', () => attempts().includes(2))
+      rmSync(broken)
+      await until('it runs again', () => master.state.state === 'running')
+
+      writeFileSync(broken, '')
+      process.kill(pid(), 'SIGKILL')
+      await until('it is given up', () => master.state.state === 'failed')
+      expect([...new Set(attempts())]).toEqual([1, 2, 3])
+      expect(master.state).toMatchObject({ reason: 'The daemon ended with status 3.' })
+      // By hand it fails at once.
+      const before = attempts().length
+      await master.start()
+      expect([master.state.state, attempts().length]).toEqual(['failed', before])
     },
     LIMIT,
   )
