@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
-import { ConflictError } from '../src-daemon/errors.ts'
+import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
 import { clientOf, type Address } from './connection-test.ts'
 import type { Interpreter } from './interpreters.ts'
 import type { LocalState, LocalStep } from './ipc-contract.ts'
@@ -40,6 +40,8 @@ export interface LocalMasterOptions {
   readonly onChange: (state: LocalState) => void
   /** When it is started again after it died. */
   readonly restart?: typeof nextRestart
+  /** How long one that runs already may take for an answer. */
+  readonly adoptMs?: number
 }
 
 type Phase = LocalState extends infer S ? (S extends LocalState ? Omit<S, 'dataDir' | 'background'> : never) : never
@@ -50,6 +52,9 @@ type Problem = [reason: string, help: string | null]
 /** Exit status of a daemon whose data folder belongs to another one (EX_TEMPFAIL). */
 const IN_USE = 75
 const ANSWER_LIMIT_MS = 30_000
+const ADOPT_MS = 5_000
+const ADOPT_TRIES = 3
+const RETRY_MS = 500
 const STOP_LIMIT_MS = 20_000
 const CANCEL_LIMIT_MS = 20_000
 const WATCH_MS = 1_000
@@ -114,7 +119,9 @@ export class LocalMaster {
   /** Takes up a daemon that went on while the app was closed. Starts none. */
   find(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#phase.state === 'stopped') await this.#adopt()
+      if (this.#phase.state !== 'stopped') return
+      // Nothing was asked for: where none is found, nothing has been going on either.
+      if ((await this.#adopt()) === 'none' && this.state.state === 'starting') this.#become({ state: 'stopped' })
     })
   }
 
@@ -124,7 +131,7 @@ export class LocalMaster {
       if (this.#phase.state === 'running' || this.#phase.state === 'unsupported') return
       clearTimeout(this.#retry)
       this.#attempt = 0
-      if (!(await this.#adopt())) await this.#launch()
+      if ((await this.#adopt()) === 'none') await this.#launch()
     })
   }
 
@@ -162,25 +169,50 @@ export class LocalMaster {
     return self?.running ?? 0
   }
 
-  /** A daemon of ours that runs already becomes ours again; one whose password is lost is started anew. */
-  async #adopt(): Promise<boolean> {
+  /** A daemon of ours that runs already becomes ours again; one whose password is lost is ended. */
+  async #adopt(): Promise<'ours' | 'none' | 'silent'> {
     const pid = recordedPid(this.#folders)
     const { port } = this.#options.settings.read()
-    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return false
+    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return 'none'
     const url = `http://127.0.0.1:${port}`
+    const since = Date.now()
     this.#password = this.#options.passwords.get('local')
-    try {
-      const self = await clientOf(this.#addressAt(url), 5_000).call('getNode')
-      this.#pid = pid
-      this.#arrive(url, `Python ${self.python ?? '–'}, Scrapy ${self.scrapy ?? '–'}`, Date.parse(self.started_at))
-      this.#python ??= await this.#options.findPython()
-      return true
-    } catch {
-      // Its password is lost (this system keeps none): only a new daemon has one that we know. Its spiders run on and
-      // are taken up by that. One that does not answer at all would keep the folder for itself.
-      await endProcess(pid)
-      return false
+    for (let tries = 1; isAlive(pid); tries++) {
+      try {
+        const self = await clientOf(this.#addressAt(url), this.#options.adoptMs ?? ADOPT_MS).call('getNode')
+        this.#pid = pid
+        this.#arrive(url, `Python ${self.python ?? '–'}, Scrapy ${self.scrapy ?? '–'}`, Date.parse(self.started_at))
+        this.#python ??= await this.#options.findPython()
+        return 'ours'
+      } catch (error) {
+        if (error instanceof UnauthorizedError) {
+          // Its password is lost (this system keeps none): only a new daemon has one that we know. Its spiders run on
+          // and are taken up by that.
+          await endProcess(pid)
+          return 'none'
+        }
+        if (tries === ADOPT_TRIES) return this.#isSilent(pid, error)
+        // A computer that has just woken up, a full disk: no reason to end what works for somebody.
+        this.#become({
+          state: 'starting',
+          since,
+          steps: [{ step: 'answer', state: 'doing', detail: `process ${pid}` }],
+        })
+        await delay(RETRY_MS)
+      }
     }
+    return 'none'
+  }
+
+  #isSilent(pid: number, error: unknown): 'silent' {
+    // Known all the same: it ends with the app, unless it is to go on.
+    this.#pid = pid
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#fail(
+      `It runs already (process ${pid}), but does not answer: ${reason}`,
+      `Launch it again to ask once more. Where that never helps, end it first:\nkill ${pid}`,
+    )
+    return 'silent'
   }
 
   /** `isRestart`: of one that died, so what was said to it before goes on to hold. */

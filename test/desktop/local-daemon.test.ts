@@ -181,6 +181,31 @@ describe('LocalMaster', () => {
   )
 
   it(
+    'is not ended when it does not answer for a while',
+    async () => {
+      const before = make()
+      await before.start()
+      before.setBackground(true)
+      const daemon = pid()
+      await before.quit()
+      process.kill(daemon, 'SIGSTOP')
+      const after = make([], undefined, { adoptMs: 300 })
+      try {
+        await after.find()
+        expect(after.state).toMatchObject({ state: 'failed', reason: expect.stringContaining(`process ${daemon}`) })
+        const asked = after.start()
+        process.kill(daemon, 'SIGCONT')
+        await asked
+      } finally {
+        process.kill(daemon, 'SIGCONT')
+      }
+      expect(after.state).toMatchObject({ state: 'running', url: before.address.url })
+      expect(pid()).toBe(daemon)
+    },
+    LIMIT,
+  )
+
+  it(
     'is started anew, never twice, when its password is lost',
     async () => {
       const before = make()
