@@ -7,6 +7,7 @@ import { LINK_SCHEME, linkOf, parseLink, type DeepLink } from './deep-link.ts'
 import { Dialogs } from './dialogs.ts'
 import { createHandlers } from './handlers.ts'
 import { candidates, findInterpreter } from './interpreters.ts'
+import { describeError } from './ipc-error.ts'
 import type { IpcMessage } from './ipc-contract.ts'
 import { IPC_CHANNEL } from './ipc-contract.ts'
 import { serveIpc } from './ipc-main.ts'
@@ -48,6 +49,8 @@ function start(): void {
     open.go(path)
   }
 
+  const report = (what: string) => (error: unknown) => console.error(what, error)
+
   const passwords = new Passwords(new JsonFile(join(data, 'passwords.json'), passwordsFile, {}))
   const connections = new Connections({
     file: new JsonFile(join(data, 'clusters.json'), clustersFile, { clusters: [], last: null }),
@@ -88,17 +91,27 @@ function start(): void {
   })
   const dialogs = new Dialogs(shownWindow, words)
 
-  const followLink = (link: DeepLink | null) => {
-    if (link === null) return show()
+  const followLink = async (link: DeepLink | null): Promise<void> => {
+    show()
+    if (link === null) return
     const wanted = link.cluster.toLowerCase()
     const id = wanted === 'local' ? 'local' : connections.list().find(({ name }) => name.toLowerCase() === wanted)?.id
-    if (id === undefined) return show()
+    if (id === undefined) return
+    // A local master that runs is taken up; a link, which any web page can hold, launches none.
+    if (id === 'local') await local.find()
     if (open.cluster?.id === id) return navigate(link.path)
-    show()
-    void open.open(id, null, link.path).then(({ kind }) => {
-      if (kind !== 'connected') open.close('chosen')
-    })
+    if (id === 'local' && local.state.state !== 'running') return open.choose(id)
+    const result = await open.open(id, null, link.path)
+    if (result.kind === 'connected') return
+    // What is open goes on.
+    if (open.cluster === null) open.choose(id)
+    else dialogs.linkFailed(link.cluster, 'reason' in result ? result.reason : words.linkPassword)
   }
+  const follow = (link: DeepLink | null) =>
+    void followLink(link).catch((error: unknown) => {
+      console.error('a link could not be followed', error)
+      dialogs.linkFailed(link?.cluster ?? '', describeError(error).message)
+    })
 
   function makeWindow(): BrowserWindow {
     const made = openWindow({
@@ -139,13 +152,13 @@ function start(): void {
     })
     Menu.setApplicationMenu(Menu.buildFromTemplate(menu))
     native.start()
-    if (connections.last !== 'local') void local.find()
+    if (connections.last !== 'local') local.find().catch(report('the local master could not be found'))
     const link = links.early === null ? linkOf(process.argv) : parseLink(links.early)
-    if (link !== null) followLink(link)
+    if (link !== null) follow(link)
   })
 
-  app.on('second-instance', (_event, argv) => followLink(linkOf(argv)))
-  links.follow = (url) => followLink(parseLink(url))
+  app.on('second-instance', (_event, argv) => follow(linkOf(argv)))
+  links.follow = (url) => follow(parseLink(url))
   app.on('activate', show)
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit()

@@ -81,9 +81,12 @@ export class OpenSession {
     this.selected = last
     if (last === null) return
     if (last === 'local') {
-      void local.start().then(() => {
-        if (local.state.state === 'running' && this.#session === null) this.#begin('local', local.address, null)
-      })
+      local
+        .start()
+        .then(() => {
+          if (local.state.state === 'running' && this.#session === null) this.#begin('local', local.address, null)
+        })
+        .catch((error: unknown) => console.error('the local master could not be started', error))
       return
     }
     const address = connections.address(last)
@@ -117,6 +120,14 @@ export class OpenSession {
     this.selected = this.#session?.cluster.id ?? this.selected
     this.notice = reason === 'unauthorized' ? 'unauthorized' : null
     this.#options.connections.last = null
+    this.end()
+    this.#reload()
+  }
+
+  /** The clusters, with one of them shown; the cluster of the last start stays that. */
+  choose(id: string): void {
+    this.selected = id
+    this.notice = null
     this.end()
     this.#reload()
   }

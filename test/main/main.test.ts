@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { DesktopState, SavedCluster } from '../../src-main/ipc-contract.ts'
+import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
+import { until } from '../helpers/until.ts'
+
+/** The main entry without a page: what it does by itself, and what a page would be told. */
+let folder: string
+let electron: typeof ElectronStandIn
+
+const cluster = (number: number, name: string): SavedCluster => ({
+  id: `00000000-0000-4000-8000-00000000000${number}`,
+  name,
+  // Nothing listens there.
+  url: 'http://127.0.0.1:1',
+  username: '',
+  certificate: { kind: 'system' },
+  notifications: { failed: true, nodes: true },
+})
+const clusters = [cluster(1, 'press'), cluster(2, 'far')] as const
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
+  vi.resetModules()
+  electron = (await import('electron')) as unknown as typeof ElectronStandIn
+  electron.computer.userData = folder
+})
+afterEach(async () => {
+  electron.app.quit()
+  await until('the app has quit', () => electron.shown.hasQuit)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Starts the app as one that had that cluster open. */
+async function start(last: string | null = null): Promise<void> {
+  writeFileSync(join(folder, 'clusters.json'), JSON.stringify({ clusters, last }))
+  await import('../../src-main/main.ts')
+  await until('the app has started', () => electron.shown.tray !== '')
+}
+
+async function state(): Promise<DesktopState> {
+  const [window] = electron.windows.list
+  if (window === undefined) throw new Error('no window is open')
+  const answer = await electron.callMain(window.webContents, 'scrapyd-service', ['desktop.state', []])
+  return (answer as { value: DesktopState }).value
+}
+
+const link = (url: string) => electron.emitApp('second-instance', ['app', url])
+
+describe('a link', () => {
+  it('to a cluster that cannot be opened leaves the open one, and says so', async () => {
+    await start(clusters[0].id)
+    link('scrapyd-service://far/jobs')
+    const question = await until('it is said', () => electron.shown.questions[0])
+    expect(question).toBe('The link to far could not be opened')
+    expect((await state()).open?.name).toBe('press')
+  })
+
+  it('shows the cluster that cannot be opened where none is open', async () => {
+    await start()
+    link('scrapyd-service://far/jobs')
+    await until('it is shown', async () => (await state()).selected === clusters[1].id)
+    expect(electron.shown.questions).toEqual([])
+  })
+
+  it('launches no local master: its page is shown', async () => {
+    await start(clusters[0].id)
+    link('scrapyd-service://local/jobs')
+    await until('its page is shown', async () => {
+      const { open, selected } = await state()
+      return open === null && selected === 'local'
+    })
+    expect((await state()).local.state).toBe(process.platform === 'win32' ? 'unsupported' : 'stopped')
+  })
+})
