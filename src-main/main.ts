@@ -1,6 +1,6 @@
 import { hostname, homedir } from 'node:os'
 import { join } from 'node:path'
-import { app, Menu, nativeTheme, type BrowserWindow } from 'electron'
+import { app, dialog, Menu, nativeTheme, type BrowserWindow } from 'electron'
 import { isOwnUrl } from './app-protocol.ts'
 import { clustersFile, Connections } from './connections.ts'
 import { LINK_SCHEME, linkOf, parseLink, type DeepLink } from './deep-link.ts'
@@ -169,7 +169,8 @@ function start(): void {
   const quit = async () => {
     const running = local.state.background ? 0 : await local.running()
     const choice = running === 0 ? 'stop' : await dialogs.quitting(running)
-    if (choice === 'stay') return
+    // The last window may be closed already: whoever stays wants to see the app.
+    if (choice === 'stay') return show()
     if (choice === 'keep') local.setBackground(true)
     open.end()
     native.stop()
@@ -183,7 +184,9 @@ function start(): void {
     event.preventDefault()
     if (isQuitting) return
     isQuitting = true
-    void quit().finally(() => (isQuitting = false))
+    quit()
+      .catch(report('the app could not quit'))
+      .finally(() => (isQuitting = false))
   })
 }
 
@@ -196,7 +199,14 @@ if (app.requestSingleInstanceLock()) {
   })
   guardContents()
   nativeTheme.themeSource = 'system'
-  void app.whenReady().then(start)
+  app
+    .whenReady()
+    .then(start)
+    .catch((error: unknown) => {
+      // There may be no window yet, and no terminal to read.
+      dialog.showErrorBox(wordsFor(app.getLocale()).startFailed, describeError(error).message)
+      app.exit(1)
+    })
 } else {
   app.quit()
 }

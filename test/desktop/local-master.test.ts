@@ -73,6 +73,19 @@ describe('the local master', () => {
 
     const daemon = pid()
     expect(isAlive(daemon)).toBe(true)
+
+    // With a spider that runs it is asked before; whoever stays gets the window back.
+    const call = (name: 'createJobs' | 'getNode', body = {}) => app.invoke('session.call', 'test-3', name, body)
+    await call('createJobs', { body: { project: 'newspapers', spider: 'night_ticker' } })
+    await until('it runs', async () => ((await call('getNode')) as { running: number }).running === 1)
+    electron.answers.message = 0
+    await app.closeWindow()
+    electron.app.quit()
+    await app.windowShown()
+    expect(electron.shown.questions).toEqual(['Quit and end 1 running spider?'])
+    expect([electron.shown.hasQuit, isAlive(daemon)]).toEqual([false, true])
+    await app.consoleShown()
+    electron.answers.message = 2
     await app.quit()
     expect(isAlive(daemon)).toBe(false)
     expect(app.complaints).toEqual([])

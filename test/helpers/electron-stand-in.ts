@@ -20,7 +20,9 @@ export const shown = {
   revealed: [] as string[],
   progress: [] as number[],
   questions: [] as string[],
+  errors: [] as string[],
   hasQuit: false,
+  exitCode: null as number | null,
 }
 
 /** What the person at the dialogs answers. */
@@ -96,6 +98,10 @@ export const app = {
     appEvents.emit('before-quit', { preventDefault: () => (isPrevented = true) })
     if (!isPrevented) shown.hasQuit = true
   },
+  exit: (code = 0) => {
+    shown.exitCode = code
+    shown.hasQuit = true
+  },
 } satisfies Pick<
   Electron.App,
   | 'isPackaged'
@@ -111,6 +117,7 @@ export const app = {
   | 'setBadgeCount'
   | 'on'
   | 'quit'
+  | 'exit'
 >
 
 interface Frame {
@@ -344,4 +351,5 @@ export const dialog = {
     shown.questions.push((args.at(-1) as Electron.MessageBoxOptions).message)
     return Promise.resolve({ response: answers.message, checkboxChecked: false })
   },
-} satisfies Pick<Electron.Dialog, 'showOpenDialog' | 'showSaveDialog' | 'showMessageBox'>
+  showErrorBox: (title, content) => void shown.errors.push(`${title}: ${content}`),
+} satisfies Pick<Electron.Dialog, 'showOpenDialog' | 'showSaveDialog' | 'showMessageBox' | 'showErrorBox'>

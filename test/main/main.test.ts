@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -48,6 +48,16 @@ async function state(): Promise<DesktopState> {
 }
 
 const link = (url: string) => electron.emitApp('second-instance', ['app', url])
+
+describe('the start', () => {
+  it('that fails says why, and ends the app', async () => {
+    mkdirSync(join(folder, 'clusters.json'))
+    await import('../../src-main/main.ts')
+    await until('the app has ended', () => electron.shown.hasQuit)
+    expect(electron.shown.exitCode).toBe(1)
+    expect(electron.shown.errors).toEqual([expect.stringMatching(/^Scrapyd Service could not start: .*EISDIR/)])
+  })
+})
 
 describe('a link', () => {
   it('to a cluster that cannot be opened leaves the open one, and says so', async () => {
