@@ -138,10 +138,13 @@ function start(): void {
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {
     app.setAsDefaultProtocolClient(LINK_SCHEME)
+    const runtime = `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`
     app.setAboutPanelOptions({
       applicationName: 'Scrapyd Service',
-      applicationVersion: app.getVersion(),
-      version: `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`,
+      // Only macOS has a place for a second version.
+      ...(process.platform === 'darwin'
+        ? { applicationVersion: app.getVersion(), version: runtime }
+        : { applicationVersion: `${app.getVersion()} (${runtime})` }),
       copyright: 'Scrapyd Service developers, MIT',
     })
     const menu = menuTemplate(process.platform, words, {

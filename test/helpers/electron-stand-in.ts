@@ -21,6 +21,7 @@ export const shown = {
   progress: [] as number[],
   questions: [] as string[],
   errors: [] as string[],
+  about: {} as Electron.AboutPanelOptionsOptions,
   hasQuit: false,
   exitCode: null as number | null,
 }
@@ -83,7 +84,9 @@ export const app = {
   },
   requestSingleInstanceLock: () => computer.isFirst,
   setAsDefaultProtocolClient: () => true,
-  setAboutPanelOptions: () => {},
+  setAboutPanelOptions: (options) => {
+    shown.about = options
+  },
   showAboutPanel: () => {},
   setBadgeCount: (count = 0) => {
     shown.badge = count

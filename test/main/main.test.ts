@@ -59,6 +59,22 @@ describe('the start', () => {
   })
 })
 
+describe('the about box', () => {
+  it.each(['linux', 'win32', 'darwin'])('tells all versions on %s', async (platform) => {
+    const before = process.platform
+    Object.defineProperty(process, 'platform', { value: platform })
+    try {
+      await start()
+    } finally {
+      Object.defineProperty(process, 'platform', { value: before })
+    }
+    // Linux and Windows show no more than these two.
+    const { applicationName, applicationVersion, version } = electron.shown.about
+    const text = [applicationName, applicationVersion, platform === 'darwin' ? version : ''].join(' ')
+    expect(text).toMatch(/^Scrapyd Service 0\.1\.0 .*Electron .*, Node \d/)
+  })
+})
+
 describe('a link', () => {
   it('to a cluster that cannot be opened leaves the open one, and says so', async () => {
     await start(clusters[0].id)
