@@ -132,8 +132,9 @@ function start(): void {
     isOwnUrl,
     onError: (message, cause) => console.error(message, cause),
   })
-  open.resume()
   shownWindow()
+  // After the window: to decrypt a password the system's store may have to ask a person.
+  open.resume()
 
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {

@@ -21,6 +21,8 @@ export const shown = {
   progress: [] as number[],
   questions: [] as string[],
   errors: [] as string[],
+  /** One entry for each secret that was decrypted: how many windows there were by then. */
+  decrypted: [] as { windows: number }[],
   about: {} as Electron.AboutPanelOptionsOptions,
   hasQuit: false,
   exitCode: null as number | null,
@@ -326,7 +328,10 @@ export const safeStorage = {
   isEncryptionAvailable: () => computer.encrypts,
   getSelectedStorageBackend: () => 'gnome_libsecret',
   encryptString: (text) => turned(Buffer.from(text)),
-  decryptString: (bytes) => turned(bytes).toString(),
+  decryptString: (bytes) => {
+    shown.decrypted.push({ windows: windows.list.length })
+    return turned(bytes).toString()
+  },
 } satisfies Pick<
   Electron.SafeStorage,
   'isEncryptionAvailable' | 'getSelectedStorageBackend' | 'encryptString' | 'decryptString'

@@ -34,8 +34,8 @@ afterEach(async () => {
 })
 
 /** Starts the app as one that had that cluster open. */
-async function start(last: string | null = null): Promise<void> {
-  writeFileSync(join(folder, 'clusters.json'), JSON.stringify({ clusters, last }))
+async function start(last: string | null = null, saved: readonly SavedCluster[] = clusters): Promise<void> {
+  writeFileSync(join(folder, 'clusters.json'), JSON.stringify({ clusters: saved, last }))
   await import('../../src-main/main.ts')
   await until('the app has started', () => electron.shown.tray !== '')
 }
@@ -56,6 +56,17 @@ describe('the start', () => {
     await until('the app has ended', () => electron.shown.hasQuit)
     expect(electron.shown.exitCode).toBe(1)
     expect(electron.shown.errors).toEqual([expect.stringMatching(/^Scrapyd Service could not start: .*EISDIR/)])
+  })
+})
+
+describe('the last cluster', () => {
+  it('is opened with its password after the window was made', async () => {
+    const [press] = clusters
+    const passwords = { [press.id]: electron.safeStorage.encryptString('correct horse').toString('base64') }
+    writeFileSync(join(folder, 'passwords.json'), JSON.stringify(passwords))
+    await start(press.id, [{ ...press, username: 'operator' }])
+    expect(electron.shown.decrypted).toEqual([{ windows: 1 }])
+    expect((await state()).open?.name).toBe('press')
   })
 })
 
