@@ -169,13 +169,14 @@ export class OpenSession {
     const { id, isLocal } = session.cluster
     const rule = isLocal ? LOCAL_RULE : this.#options.connections.get(id).notifications
     for (const notice of finder.find(events, rule)) this.#options.onNotice(notice)
-    if (events.some(({ type }) => type === 'hello')) void this.#readHealth(session)
+    if (events.some(({ type }) => type === 'hello')) void this.#readNodes(session, finder)
     this.#setHealth(session, applyEvents(this.#health, events))
   }
 
-  async #readHealth(session: ClusterSession): Promise<void> {
+  async #readNodes(session: ClusterSession, finder: NoticeFinder): Promise<void> {
     try {
       const { nodes } = await session.nodes()
+      finder.know(nodes)
       if (this.#session === session) this.#setHealth(session, healthOf(nodes))
     } catch {
       // The stream has broken again; its next hello asks anew.

@@ -2,8 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { DesktopState, SavedCluster } from '../../src-main/ipc-contract.ts'
+import type { DesktopState, IpcCall, SavedCluster } from '../../src-main/ipc-contract.ts'
 import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
+import { FakeDaemon } from '../helpers/fake-daemon.ts'
+import { sampleCluster } from '../helpers/sample-cluster.ts'
 import { until } from '../helpers/until.ts'
 
 /** The main entry without a page: what it does by itself, and what a page would be told. */
@@ -40,12 +42,13 @@ async function start(last: string | null = null, saved: readonly SavedCluster[] 
   await until('the app has started', () => electron.shown.tray !== '')
 }
 
-async function state(): Promise<DesktopState> {
+async function call(name: IpcCall, ...args: unknown[]): Promise<unknown> {
   const [window] = electron.windows.list
   if (window === undefined) throw new Error('no window is open')
-  const answer = await electron.callMain(window.webContents, 'scrapyd-service', ['desktop.state', []])
-  return (answer as { value: DesktopState }).value
+  return ((await electron.callMain(window.webContents, 'scrapyd-service', [name, args])) as { value: unknown }).value
 }
+
+const state = async () => (await call('desktop.state')) as DesktopState
 
 const link = (url: string) => electron.emitApp('second-instance', ['app', url])
 
@@ -67,6 +70,26 @@ describe('the last cluster', () => {
     await start(press.id, [{ ...press, username: 'operator' }])
     expect(electron.shown.decrypted).toEqual([{ windows: 1 }])
     expect((await state()).open?.name).toBe('press')
+  })
+})
+
+describe('a node', () => {
+  it('that was away as the app came is told of when it is back', async () => {
+    const [sample] = sampleCluster().nodes
+    const node = { ...sample, id: 'far', name: 'far-01', state: 'offline' }
+    const daemon = new FakeDaemon({ answers: { listNodes: () => ({ nodes: [node] }) } })
+    const url = await daemon.start()
+    try {
+      await start(clusters[0].id, [{ ...clusters[0], url }])
+      await call('session.follow', 'events', null)
+      await until('its state is known', () => electron.shown.tray.includes('1 node offline'))
+      daemon.commit({ type: 'node', node })
+      daemon.commit({ type: 'node', node: { ...node, state: 'online' } })
+      await until('it is told', () => electron.shown.notifications.length > 0)
+      expect(electron.shown.notifications.map(({ title }) => title)).toEqual(['far-01 is back'])
+    } finally {
+      await daemon.stop()
+    }
   })
 })
 
