@@ -145,7 +145,7 @@ export class Connections {
     const { id, username } = cluster
     return {
       ...cluster,
-      hasPassword: username !== '' && this.#passwords.get(id) !== null,
+      hasPassword: username !== '' && this.#passwords.has(id),
       result: this.#results.get(id) ?? null,
       isAsking: this.#asking.has(id),
     }

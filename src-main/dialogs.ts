@@ -67,6 +67,11 @@ export class Dialogs {
     return (['stay', 'keep', 'stop'] as const)[response] ?? 'stay'
   }
 
+  linkFailed(cluster: string, reason: string): void {
+    const message = this.#words.linkFailed(cluster)
+    void dialog.showMessageBox(this.#window(), { type: 'error', message, detail: reason })
+  }
+
   failure(message: string): void {
     void dialog.showMessageBox(this.#window(), { type: 'error', message: this.#words.saveFailed, detail: message })
   }

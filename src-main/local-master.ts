@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
-import { ConflictError } from '../src-daemon/errors.ts'
+import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
 import { clientOf, type Address } from './connection-test.ts'
 import type { Interpreter } from './interpreters.ts'
 import type { LocalState, LocalStep } from './ipc-contract.ts'
@@ -40,13 +40,21 @@ export interface LocalMasterOptions {
   readonly onChange: (state: LocalState) => void
   /** When it is started again after it died. */
   readonly restart?: typeof nextRestart
+  /** How long one that runs already may take for an answer. */
+  readonly adoptMs?: number
 }
 
 type Phase = LocalState extends infer S ? (S extends LocalState ? Omit<S, 'dataDir' | 'background'> : never) : never
 
+/** Why it does not run, and what helps to find out. */
+type Problem = [reason: string, help: string | null]
+
 /** Exit status of a daemon whose data folder belongs to another one (EX_TEMPFAIL). */
 const IN_USE = 75
 const ANSWER_LIMIT_MS = 30_000
+const ADOPT_MS = 5_000
+const ADOPT_TRIES = 3
+const RETRY_MS = 500
 const STOP_LIMIT_MS = 20_000
 const CANCEL_LIMIT_MS = 20_000
 const WATCH_MS = 1_000
@@ -111,7 +119,9 @@ export class LocalMaster {
   /** Takes up a daemon that went on while the app was closed. Starts none. */
   find(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#phase.state === 'stopped') await this.#adopt()
+      if (this.#phase.state !== 'stopped') return
+      // Nothing was asked for: where none is found, nothing has been going on either.
+      if ((await this.#adopt()) === 'none' && this.state.state === 'starting') this.#become({ state: 'stopped' })
     })
   }
 
@@ -121,7 +131,7 @@ export class LocalMaster {
       if (this.#phase.state === 'running' || this.#phase.state === 'unsupported') return
       clearTimeout(this.#retry)
       this.#attempt = 0
-      if (!(await this.#adopt())) await this.#launch()
+      if ((await this.#adopt()) === 'none') await this.#launch()
     })
   }
 
@@ -159,30 +169,58 @@ export class LocalMaster {
     return self?.running ?? 0
   }
 
-  /** A daemon of ours that runs already becomes ours again; one whose password is lost is started anew. */
-  async #adopt(): Promise<boolean> {
+  /** A daemon of ours that runs already becomes ours again; one whose password is lost is ended. */
+  async #adopt(): Promise<'ours' | 'none' | 'silent'> {
     const pid = recordedPid(this.#folders)
     const { port } = this.#options.settings.read()
-    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return false
+    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return 'none'
     const url = `http://127.0.0.1:${port}`
+    const since = Date.now()
     this.#password = this.#options.passwords.get('local')
-    try {
-      const self = await clientOf(this.#addressAt(url), 5_000).call('getNode')
-      this.#pid = pid
-      this.#arrive(url, `Python ${self.python ?? '–'}, Scrapy ${self.scrapy ?? '–'}`, Date.parse(self.started_at))
-      this.#python ??= await this.#options.findPython()
-      return true
-    } catch {
-      // Its password is lost (this system keeps none): only a new daemon has one that we know. Its spiders run on and
-      // are taken up by that. One that does not answer at all would keep the folder for itself.
-      await endProcess(pid)
-      return false
+    for (let tries = 1; isAlive(pid); tries++) {
+      try {
+        const self = await clientOf(this.#addressAt(url), this.#options.adoptMs ?? ADOPT_MS).call('getNode')
+        this.#pid = pid
+        this.#arrive(url, `Python ${self.python ?? '–'}, Scrapy ${self.scrapy ?? '–'}`, Date.parse(self.started_at))
+        this.#python ??= await this.#options.findPython()
+        return 'ours'
+      } catch (error) {
+        if (error instanceof UnauthorizedError) {
+          // Its password is lost (this system keeps none): only a new daemon has one that we know. Its spiders run on
+          // and are taken up by that.
+          await endProcess(pid)
+          return 'none'
+        }
+        if (tries === ADOPT_TRIES) return this.#isSilent(pid, error)
+        // A computer that has just woken up, a full disk: no reason to end what works for somebody.
+        this.#become({
+          state: 'starting',
+          since,
+          steps: [{ step: 'answer', state: 'doing', detail: `process ${pid}` }],
+        })
+        await delay(RETRY_MS)
+      }
     }
+    return 'none'
   }
 
-  async #launch(): Promise<void> {
+  #isSilent(pid: number, error: unknown): 'silent' {
+    // Known all the same: it ends with the app, unless it is to go on.
+    this.#pid = pid
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#fail(
+      `It runs already (process ${pid}), but does not answer: ${reason}`,
+      `Launch it again to ask once more. Where that never helps, end it first:\nkill ${pid}`,
+    )
+    return 'silent'
+  }
+
+  /** `isRestart`: of one that died, so what was said to it before goes on to hold. */
+  async #launch(isRestart = false): Promise<void> {
     const since = Date.now()
     const steps: LocalStep[] = []
+    // Whoever starts it by hand reads at once why it does not run; nobody may be there to start again what died.
+    const fail = (...problem: Problem) => (isRestart ? this.#again(problem, 0) : this.#fail(...problem))
     const begin = (step: LocalStep['step'], detail: string) => {
       steps.push({ step, state: 'doing', detail })
       this.#become({ state: 'starting', since, steps: [...steps] })
@@ -204,21 +242,25 @@ export class LocalMaster {
       const python = describePython(this.#python)
       done(python)
       begin('answer', `${ANSWER_LIMIT_MS / 1_000} s`)
-      // A new one at each start: an old daemon's is of no use to whoever may have seen it.
-      this.#password = randomBytes(24).toString('base64url')
-      this.#options.passwords.set('local', this.#password)
+      // A new one at each start by hand: an old daemon's is of no use to whoever may have seen it.
+      if (!isRestart || this.#password === null) {
+        this.#password = randomBytes(24).toString('base64url')
+        this.#options.passwords.set('local', this.#password)
+      }
       const env = daemonEnvironment(this.#options.env, {
         port,
         password: this.#password,
         python: this.#python?.path ?? null,
       })
-      await this.#run(`http://127.0.0.1:${port}`, env, python)
+      const problem = await this.#run(`http://127.0.0.1:${port}`, env, python)
+      if (problem !== null) fail(...problem)
     } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error), null)
+      fail(error instanceof Error ? error.message : String(error), null)
     }
   }
 
-  async #run(url: string, env: NodeJS.ProcessEnv, python: string): Promise<void> {
+  /** Resolves once it answers (null), or with why it does not. */
+  async #run(url: string, env: NodeJS.ProcessEnv, python: string): Promise<Problem | null> {
     const child = spawnDaemon(this.#options.program, this.#folders, env)
     this.#pid = child.pid ?? null
     const ended = endOf(child)
@@ -230,12 +272,12 @@ export class LocalMaster {
       const self = await client.call('getNode').catch(() => null)
       if (self?.pause_note === PAUSE_NOTE) await client.call('resumeNode', { body: {} }).catch(() => undefined)
       this.#arrive(url, python, Date.now())
-      return
+      return null
     }
     const code = await Promise.race([ended, Promise.resolve('silent' as const)])
     if (code === 'silent' && child.pid !== undefined) await endProcess(child.pid)
     this.#pid = null
-    this.#fail(...explainEnd(code, this.log()))
+    return explainEnd(code, this.log())
   }
 
   #arrive(url: string, python: string, since: number): void {
@@ -255,14 +297,18 @@ export class LocalMaster {
     const lived = Date.now() - this.#phase.since
     this.#unwatch()
     this.#pid = null
+    this.#again(explainEnd(code, this.log()), lived)
+  }
+
+  /** Starts it again after a while, unless that was tried too often. */
+  #again([reason, help]: Problem, lived: number): void {
     const plan = (this.#options.restart ?? nextRestart)(this.#attempt, lived)
-    const [reason] = explainEnd(code, this.log())
-    if (plan === null) return this.#fail(reason, null)
+    if (plan === null) return this.#fail(reason, help)
     this.#attempt = plan.attempt
     this.#become({ state: 'waiting', retryAt: Date.now() + plan.delayMs, attempt: plan.attempt, reason })
     this.#retry = setTimeout(() => {
       void this.#inTurn(async () => {
-        if (this.#phase.state === 'waiting') await this.#launch()
+        if (this.#phase.state === 'waiting') await this.#launch(true)
       })
     }, plan.delayMs)
   }
@@ -367,7 +413,7 @@ function describePython(python: Interpreter | null): string {
   return `${python.path} ${python.version}, Scrapy ${python.scrapy ?? '–'}`
 }
 
-function explainEnd(code: number | null | 'silent', log: string): [reason: string, help: string | null] {
+function explainEnd(code: number | null | 'silent', log: string): Problem {
   const last = log.trimEnd().split('\n').slice(-20).join('\n')
   if (code === 'silent') return [`It did not answer within ${ANSWER_LIMIT_MS / 1_000} s.`, last]
   if (code === IN_USE) return ['Another daemon works on this data folder.', last]

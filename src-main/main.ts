@@ -1,12 +1,13 @@
 import { hostname, homedir } from 'node:os'
 import { join } from 'node:path'
-import { app, Menu, nativeTheme, type BrowserWindow } from 'electron'
+import { app, dialog, Menu, nativeTheme, type BrowserWindow } from 'electron'
 import { isOwnUrl } from './app-protocol.ts'
 import { clustersFile, Connections } from './connections.ts'
 import { LINK_SCHEME, linkOf, parseLink, type DeepLink } from './deep-link.ts'
 import { Dialogs } from './dialogs.ts'
 import { createHandlers } from './handlers.ts'
 import { candidates, findInterpreter } from './interpreters.ts'
+import { describeError } from './ipc-error.ts'
 import type { IpcMessage } from './ipc-contract.ts'
 import { IPC_CHANNEL } from './ipc-contract.ts'
 import { serveIpc } from './ipc-main.ts'
@@ -45,8 +46,10 @@ function start(): void {
   }
   const navigate = (path: string) => {
     show()
-    tell({ type: 'navigate', path })
+    open.go(path)
   }
+
+  const report = (what: string) => (error: unknown) => console.error(what, error)
 
   const passwords = new Passwords(new JsonFile(join(data, 'passwords.json'), passwordsFile, {}))
   const connections = new Connections({
@@ -65,7 +68,10 @@ function start(): void {
     settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),
     passwords,
     findPython: () => findInterpreter(candidates(process.env, homedir())),
-    onChange: (state) => tell({ type: 'local', local: state }),
+    onChange: (state) => {
+      tell({ type: 'local', local: state })
+      open.followLocal()
+    },
   })
   const native = new Native({
     words,
@@ -79,22 +85,33 @@ function start(): void {
     local,
     words,
     onSwitch: () => tell({ type: 'reload' }),
+    onGo: (path) => tell({ type: 'navigate', path }),
     onNotice: (notice) => native.notify(notice),
     onHealth: (cluster, health) => native.showHealth(cluster, health),
   })
   const dialogs = new Dialogs(shownWindow, words)
 
-  const followLink = (link: DeepLink | null) => {
-    if (link === null) return show()
+  const followLink = async (link: DeepLink | null): Promise<void> => {
+    show()
+    if (link === null) return
     const wanted = link.cluster.toLowerCase()
     const id = wanted === 'local' ? 'local' : connections.list().find(({ name }) => name.toLowerCase() === wanted)?.id
-    if (id === undefined) return show()
+    if (id === undefined) return
+    // A local master that runs is taken up; a link, which any web page can hold, launches none.
+    if (id === 'local') await local.find()
     if (open.cluster?.id === id) return navigate(link.path)
-    show()
-    void open.open(id, null, link.path).then(({ kind }) => {
-      if (kind !== 'connected') open.close('chosen')
-    })
+    if (id === 'local' && local.state.state !== 'running') return open.choose(id)
+    const result = await open.open(id, null, link.path)
+    if (result.kind === 'connected') return
+    // What is open goes on.
+    if (open.cluster === null) open.choose(id)
+    else dialogs.linkFailed(link.cluster, 'reason' in result ? result.reason : words.linkPassword)
   }
+  const follow = (link: DeepLink | null) =>
+    void followLink(link).catch((error: unknown) => {
+      console.error('a link could not be followed', error)
+      dialogs.linkFailed(link?.cluster ?? '', describeError(error).message)
+    })
 
   function makeWindow(): BrowserWindow {
     const made = openWindow({
@@ -104,6 +121,8 @@ function start(): void {
     })
     made.on('focus', () => native.seen())
     made.on('closed', () => (window = null))
+    open.pageLoads()
+    made.webContents.on('did-navigate', () => open.pageLoads())
     return made
   }
 
@@ -113,16 +132,20 @@ function start(): void {
     isOwnUrl,
     onError: (message, cause) => console.error(message, cause),
   })
-  open.resume()
   shownWindow()
+  // After the window: to decrypt a password the system's store may have to ask a person.
+  open.resume()
 
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {
     app.setAsDefaultProtocolClient(LINK_SCHEME)
+    const runtime = `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`
     app.setAboutPanelOptions({
       applicationName: 'Scrapyd Service',
-      applicationVersion: app.getVersion(),
-      version: `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`,
+      // Only macOS has a place for a second version.
+      ...(process.platform === 'darwin'
+        ? { applicationVersion: app.getVersion(), version: runtime }
+        : { applicationVersion: `${app.getVersion()} (${runtime})` }),
       copyright: 'Scrapyd Service developers, MIT',
     })
     const menu = menuTemplate(process.platform, words, {
@@ -133,13 +156,13 @@ function start(): void {
     })
     Menu.setApplicationMenu(Menu.buildFromTemplate(menu))
     native.start()
-    if (connections.last !== 'local') void local.find()
+    if (connections.last !== 'local') local.find().catch(report('the local master could not be found'))
     const link = links.early === null ? linkOf(process.argv) : parseLink(links.early)
-    if (link !== null) followLink(link)
+    if (link !== null) follow(link)
   })
 
-  app.on('second-instance', (_event, argv) => followLink(linkOf(argv)))
-  links.follow = (url) => followLink(parseLink(url))
+  app.on('second-instance', (_event, argv) => follow(linkOf(argv)))
+  links.follow = (url) => follow(parseLink(url))
   app.on('activate', show)
   app.on('window-all-closed', () => {
     if (process.platform !== 'darwin') app.quit()
@@ -150,7 +173,8 @@ function start(): void {
   const quit = async () => {
     const running = local.state.background ? 0 : await local.running()
     const choice = running === 0 ? 'stop' : await dialogs.quitting(running)
-    if (choice === 'stay') return
+    // The last window may be closed already: whoever stays wants to see the app.
+    if (choice === 'stay') return show()
     if (choice === 'keep') local.setBackground(true)
     open.end()
     native.stop()
@@ -164,7 +188,9 @@ function start(): void {
     event.preventDefault()
     if (isQuitting) return
     isQuitting = true
-    void quit().finally(() => (isQuitting = false))
+    quit()
+      .catch(report('the app could not quit'))
+      .finally(() => (isQuitting = false))
   })
 }
 
@@ -177,7 +203,14 @@ if (app.requestSingleInstanceLock()) {
   })
   guardContents()
   nativeTheme.themeSource = 'system'
-  void app.whenReady().then(start)
+  app
+    .whenReady()
+    .then(start)
+    .catch((error: unknown) => {
+      // There may be no window yet, and no terminal to read.
+      dialog.showErrorBox(wordsFor(app.getLocale()).startFailed, describeError(error).message)
+      app.exit(1)
+    })
 } else {
   app.quit()
 }

@@ -1,4 +1,5 @@
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
+import type { Node } from '../src-daemon/api/contract/values.ts'
 import type { Words } from './words.ts'
 
 /** Something that a person wants to know though the window is not in front. */
@@ -30,6 +31,11 @@ export class NoticeFinder {
     this.#words = words
   }
 
+  /** The nodes as a list says them: their first event may be a change then. What an event has said already stays. */
+  know(nodes: readonly Pick<Node, 'id' | 'state'>[]): void {
+    for (const { id, state } of nodes) if (!this.#nodes.has(id)) this.#keep(id, state)
+  }
+
   find(events: readonly FeedEvent[], rule: NoticeRule): Notice[] {
     const notices: Notice[] = []
     for (const event of events) {
@@ -51,14 +57,20 @@ export class NoticeFinder {
 
   #ofNode({ node }: Extract<FeedEvent, { type: 'node' }>): Notice | null {
     const before = this.#nodes.get(node.id)
-    this.#nodes.set(node.id, node.state)
+    this.#keep(node.id, node.state)
     const path = `/nodes/${encodeURIComponent(node.id)}`
+    // Of a node that is seen for the first time nobody knows that it was here, or away.
+    if (before === undefined) return null
     if (node.state === 'offline' && before !== 'offline') {
       return { title: this.#words.nodeLost(node.name), body: node.last_error ?? '', path }
     }
-    // Of a node that is seen for the first time nobody knows that it was away.
     if (node.state === 'online' && before === 'offline')
       return { title: this.#words.nodeBack(node.name), body: '', path }
     return null
+  }
+
+  /** A master that has just started does not know yet: that says nothing. */
+  #keep(id: string, state: Node['state']): void {
+    if (state !== 'unknown') this.#nodes.set(id, state)
   }
 }

@@ -15,6 +15,8 @@ interface OpenSessionOptions {
   readonly words: Words
   /** The page has to show another cluster, or the clusters. */
   readonly onSwitch: () => void
+  /** The page that listens has to show a route. */
+  readonly onGo: (path: string) => void
   readonly onNotice: (notice: Notice) => void
   /** null: no cluster is open. */
   readonly onHealth: (cluster: OpenCluster | null, health: ClusterHealth) => void
@@ -27,11 +29,16 @@ const LOCAL_RULE: NoticeRule = { failed: true, nodes: false }
 export class OpenSession {
   readonly #options: OpenSessionOptions
   #session: ClusterSession | null = null
+  /** Where the session goes. */
+  #address: Address | null = null
   #health: ClusterHealth = NO_HEALTH
   /** Id of the cluster that the clusters screen shows first. */
   selected: string | null = null
   notice: 'unauthorized' | 'password-needed' | null = null
+  /** The route that the console begins with. */
   #path: string | null = null
+  /** The page has asked for its state, and hears what is said since. */
+  #isListening = false
 
   constructor(options: OpenSessionOptions) {
     this.#options = options
@@ -47,11 +54,24 @@ export class OpenSession {
     return this.#session
   }
 
-  /** The route to begin with; told once. */
+  /** The page that asks listens from now on: the route to begin with, told once, to a console. */
   takePath(): string | null {
+    this.#isListening = true
+    if (this.#session === null) return null
     const path = this.#path
     this.#path = null
     return path
+  }
+
+  /** A page begins to load. */
+  pageLoads(): void {
+    this.#isListening = false
+  }
+
+  /** Shows a route of the open cluster: a page that still loads gets it with its state. */
+  go(path: string): void {
+    if (this.#isListening) this.#options.onGo(path)
+    else this.#path = path
   }
 
   /** The cluster that was open last, without asking it first: the window must not wait for a far master. */
@@ -61,9 +81,12 @@ export class OpenSession {
     this.selected = last
     if (last === null) return
     if (last === 'local') {
-      void local.start().then(() => {
-        if (local.state.state === 'running' && this.#session === null) this.#begin('local', local.address, null)
-      })
+      local
+        .start()
+        .then(() => {
+          if (local.state.state === 'running' && this.#session === null) this.#begin('local', local.address, null)
+        })
+        .catch((error: unknown) => console.error('the local master could not be started', error))
       return
     }
     const address = connections.address(last)
@@ -84,13 +107,29 @@ export class OpenSession {
     return result
   }
 
+  /** The local master was started again: one with another port or password needs a new session. */
+  followLocal(): void {
+    const { local } = this.#options
+    if (this.#session?.cluster.isLocal !== true || local.state.state !== 'running') return
+    const { url, password } = local.address
+    if (url !== this.#address?.url || password !== this.#address.password) this.#begin('local', local.address, null)
+  }
+
   /** Back to the clusters. */
   close(reason: 'chosen' | 'unauthorized'): void {
     this.selected = this.#session?.cluster.id ?? this.selected
     this.notice = reason === 'unauthorized' ? 'unauthorized' : null
     this.#options.connections.last = null
     this.end()
-    this.#options.onSwitch()
+    this.#reload()
+  }
+
+  /** The clusters, with one of them shown; the cluster of the last start stays that. */
+  choose(id: string): void {
+    this.selected = id
+    this.notice = null
+    this.end()
+    this.#reload()
   }
 
   /** Lets go of the cluster without a word. */
@@ -110,12 +149,18 @@ export class OpenSession {
     const client = clientOf(address)
     const session = new ClusterSession(cluster, client, (events) => this.#take(session, finder, events))
     this.#session = session
+    this.#address = address
     this.#options.connections.last = id
     this.selected = id
     this.notice = null
     this.#path = path
     this.#health = NO_HEALTH
     this.#options.onHealth(cluster, NO_HEALTH)
+    this.#reload()
+  }
+
+  #reload(): void {
+    this.#isListening = false
     this.#options.onSwitch()
   }
 
@@ -124,13 +169,14 @@ export class OpenSession {
     const { id, isLocal } = session.cluster
     const rule = isLocal ? LOCAL_RULE : this.#options.connections.get(id).notifications
     for (const notice of finder.find(events, rule)) this.#options.onNotice(notice)
-    if (events.some(({ type }) => type === 'hello')) void this.#readHealth(session)
+    if (events.some(({ type }) => type === 'hello')) void this.#readNodes(session, finder)
     this.#setHealth(session, applyEvents(this.#health, events))
   }
 
-  async #readHealth(session: ClusterSession): Promise<void> {
+  async #readNodes(session: ClusterSession, finder: NoticeFinder): Promise<void> {
     try {
       const { nodes } = await session.nodes()
+      finder.know(nodes)
       if (this.#session === session) this.#setHealth(session, healthOf(nodes))
     } catch {
       // The stream has broken again; its next hello asks anew.

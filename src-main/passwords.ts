@@ -43,6 +43,11 @@ export class Passwords {
     }
   }
 
+  /** Whether there is one, as far as that can be said without decrypting it. */
+  has(id: string): boolean {
+    return this.#session.has(id) || (Object.hasOwn(this.#file.read(), id) && this.noEncryption === null)
+  }
+
   set(id: string, password: string): void {
     this.#session.set(id, password)
     if (this.noEncryption !== null) return

@@ -34,6 +34,9 @@ export interface Words {
   readonly chooseCertificate: string
   readonly exportName: string
   readonly saveFailed: string
+  readonly startFailed: string
+  readonly linkFailed: (cluster: string) => string
+  readonly linkPassword: string
 }
 
 export const ENGLISH: Words = {
@@ -71,6 +74,9 @@ export const ENGLISH: Words = {
   chooseCertificate: 'Choose a certificate',
   exportName: 'clusters.json',
   saveFailed: 'The file could not be saved',
+  startFailed: 'Scrapyd Service could not start',
+  linkFailed: (cluster) => `The link to ${cluster} could not be opened`,
+  linkPassword: 'Its password is needed: open it from the clusters.',
 }
 
 export const CHINESE: Words = {
@@ -108,6 +114,9 @@ export const CHINESE: Words = {
   chooseCertificate: '选择证书',
   exportName: 'clusters.json',
   saveFailed: '文件无法保存',
+  startFailed: 'Scrapyd Service 无法启动',
+  linkFailed: (cluster) => `无法打开指向 ${cluster} 的链接`,
+  linkPassword: '需要密码：请从集群列表打开。',
 }
 
 /** The words for the system's language: any Chinese in 简体中文, everything else in English. */

@@ -7,7 +7,8 @@ import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { DesktopApp } from '../helpers/desktop-app.ts'
 import { until } from '../helpers/until.ts'
 
-const PASSWORD = 'Zwölf-Boxkämpfer-12'
+/** ASCII: heap snapshots escape everything else, so that a search would never find it. */
+const PASSWORD = 'Twelve-Boxers-12'
 let master: DaemonProcess
 let userData: string
 let app: DesktopApp
@@ -63,8 +64,11 @@ describe('connections', () => {
     app = await DesktopApp.start(userData)
     await app.consoleShown()
     await app.page.getByText('hq-01').first().waitFor()
+    // What the page does hold is found, so what is not found is not there.
+    await app.page.evaluate("globalThis.held = { text: ['planted', 'in', 'the', 'page'].join('-') }")
     const memory = await app.memory()
     expect(memory).toContain('hq-01')
+    expect(memory).toContain('planted-in-the-page')
     expect(memory).not.toContain(PASSWORD)
     expect(memory).not.toContain(Buffer.from(`operator:${PASSWORD}`).toString('base64'))
     expect(JSON.stringify(await app.invoke('desktop.state'))).not.toContain(PASSWORD)
@@ -130,6 +134,36 @@ describe('connections', () => {
     app.electron.emitApp('second-instance', ['app', 'scrapyd-service://press/projects/crawls'])
     await app.shows('/projects/crawls')
     await app.consoleShown()
+  })
+
+  it('show what a link asks for that starts the app, and what a notification is about after the window was closed', async () => {
+    app = await DesktopApp.start(userData)
+    await fillIn(PASSWORD)
+    await openCluster()
+    await app.consoleShown()
+    await app.quit()
+
+    app = await DesktopApp.start(userData, ['scrapyd-service://press/nodes/local'])
+    await app.shows('/nodes/local')
+    await app.consoleShown()
+    await app.quit()
+
+    // As macOS tells it.
+    app = await DesktopApp.start(userData, [], 'scrapyd-service://press/projects/crawls')
+    await app.shows('/projects/crawls')
+    await app.consoleShown()
+    const id = await master.schedule('crawls', 'raises_at_init')
+    const { key } = await master.ended(id)
+    const notice = await until('the notification', () => app.electron.shown.notifications[0])
+    await app.closeWindow()
+    notice.emit('click')
+    await app.windowShown()
+    await app.shows(`/jobs/${key}`)
+    // It was told once.
+    await app.goTo('/forwards')
+    await app.page.reload()
+    await app.consoleShown()
+    await app.shows('/forwards')
   })
 
   it('leads back to the clusters when the password is not accepted any more', async () => {

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { root } from '../../scripts/lib/root.ts'
@@ -75,16 +76,22 @@ describe('LocalMaster', () => {
   )
 
   it(
-    'is started again when it dies',
+    'is started again when it dies, with the password and the port that are known',
     async () => {
       const states: LocalState[] = []
       const master = make(states)
       await master.start()
       const first = pid()
+      const { address } = master
       process.kill(first, 'SIGKILL')
       await until('it waits', () => states.some(({ state }) => state === 'waiting'))
       await until('it runs again', () => master.state.state === 'running' && pid() !== first)
       expect(states.find(({ state }) => state === 'waiting')).toMatchObject({ attempt: 1 })
+      expect(master.address).toEqual(address)
+      expect((await clientOf(address).call('getNode')).node_name).toBe('here')
+      await master.stop()
+      await master.start()
+      expect(master.address.password).not.toBe(address.password)
     },
     LIMIT,
   )
@@ -104,7 +111,9 @@ describe('LocalMaster', () => {
         pids.add(pid())
         process.kill(pid(), 'SIGKILL')
         const after = death === 6 ? 'failed' : 'running'
-        await until(`it ${after} after death ${death}`, () => master.state.state === after && !pids.has(pid()))
+        // The last one's pid file stays.
+        const isNew = () => after === 'failed' || !pids.has(pid())
+        await until(`it ${after} after death ${death}`, () => master.state.state === after && isNew())
       }
       expect(pids.size).toBe(6)
       const attempts = states.flatMap((state) => (state.state === 'waiting' ? [state.attempt] : []))
@@ -112,6 +121,43 @@ describe('LocalMaster', () => {
       expect(master.state).toMatchObject({ state: 'failed', reason: expect.stringMatching(/SIGKILL|killed|ended/i) })
       await master.start()
       expect(master.state.state).toBe('running')
+    },
+    LIMIT,
+  )
+
+  it(
+    'is tried again when a restart fails, and given up when that goes on',
+    async () => {
+      const broken = join(folder, 'broken')
+      const program = join(folder, 'daemon.mjs')
+      const real = pathToFileURL(join(root, 'src-daemon/index.ts')).href
+      writeFileSync(
+        program,
+        `import { existsSync } from 'node:fs'
+        if (existsSync(${JSON.stringify(broken)})) process.exit(3)
+        const { main } = await import(${JSON.stringify(real)})
+        await main(process.argv.slice(2))`,
+      )
+      const states: LocalState[] = []
+      const attempts = () => states.flatMap((state) => (state.state === 'waiting' ? [state.attempt] : []))
+      const restart: typeof nextRestart = (attempt) => (attempt < 3 ? { attempt: attempt + 1, delayMs: 200 } : null)
+      const master = make(states, program, { restart })
+      await master.start()
+      writeFileSync(broken, '')
+      process.kill(pid(), 'SIGKILL')
+      await until('a restart has failed', () => attempts().includes(2))
+      rmSync(broken)
+      await until('it runs again', () => master.state.state === 'running')
+
+      writeFileSync(broken, '')
+      process.kill(pid(), 'SIGKILL')
+      await until('it is given up', () => master.state.state === 'failed')
+      expect([...new Set(attempts())]).toEqual([1, 2, 3])
+      expect(master.state).toMatchObject({ reason: 'The daemon ended with status 3.' })
+      // By hand it fails at once.
+      const before = attempts().length
+      await master.start()
+      expect([master.state.state, attempts().length]).toEqual(['failed', before])
     },
     LIMIT,
   )
@@ -130,6 +176,31 @@ describe('LocalMaster', () => {
       expect(after.state).toMatchObject({ state: 'running', background: true, url: before.address.url })
       expect(pid()).toBe(daemon)
       expect((await clientOf(after.address).call('getNode')).node_name).toBe('here')
+    },
+    LIMIT,
+  )
+
+  it(
+    'is not ended when it does not answer for a while',
+    async () => {
+      const before = make()
+      await before.start()
+      before.setBackground(true)
+      const daemon = pid()
+      await before.quit()
+      process.kill(daemon, 'SIGSTOP')
+      const after = make([], undefined, { adoptMs: 300 })
+      try {
+        await after.find()
+        expect(after.state).toMatchObject({ state: 'failed', reason: expect.stringContaining(`process ${daemon}`) })
+        const asked = after.start()
+        process.kill(daemon, 'SIGCONT')
+        await asked
+      } finally {
+        process.kill(daemon, 'SIGCONT')
+      }
+      expect(after.state).toMatchObject({ state: 'running', url: before.address.url })
+      expect(pid()).toBe(daemon)
     },
     LIMIT,
   )

@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -72,8 +73,48 @@ describe('the local master', () => {
 
     const daemon = pid()
     expect(isAlive(daemon)).toBe(true)
+
+    // With a spider that runs it is asked before; whoever stays gets the window back.
+    const call = (name: 'createJobs' | 'getNode', body = {}) => app.invoke('session.call', 'test-3', name, body)
+    await call('createJobs', { body: { project: 'newspapers', spider: 'night_ticker' } })
+    await until('it runs', async () => ((await call('getNode')) as { running: number }).running === 1)
+    electron.answers.message = 0
+    await app.closeWindow()
+    electron.app.quit()
+    await app.windowShown()
+    expect(electron.shown.questions).toEqual(['Quit and end 1 running spider?'])
+    expect([electron.shown.hasQuit, isAlive(daemon)]).toEqual([false, true])
+    await app.consoleShown()
+    electron.answers.message = 2
     await app.quit()
     expect(isAlive(daemon)).toBe(false)
     expect(app.complaints).toEqual([])
+  })
+
+  it('may die: the open console goes on, also where its port is taken by then', async () => {
+    app = await DesktopApp.start(userData)
+    await launch()
+    await app.page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
+    await app.consoleShown()
+    await app.goTo('/jobs')
+    const base = async () => (await app.invoke('desktop.state')).open?.base ?? ''
+    const answers = () => app.invoke('session.call', 'test', 'getNode', {})
+    const before = await base()
+    for (const isTaken of [false, true]) {
+      const first = pid()
+      process.kill(first, 'SIGKILL')
+      await until('it has died', () => !isAlive(first))
+      const port = Number(new URL(before).port)
+      const other = isTaken ? createServer().listen(port, '127.0.0.1') : null
+      await until(
+        'it runs again',
+        async () => (await app.invoke('desktop.state')).local.state === 'running' && pid() !== first,
+      )
+      await until('the session reaches it', answers)
+      expect((await base()) === before).toBe(!isTaken)
+      await app.shows('/jobs')
+      await app.consoleShown()
+      other?.close()
+    }
   })
 })

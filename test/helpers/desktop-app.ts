@@ -35,6 +35,7 @@ export class DesktopApp {
   static async start(
     userData = mkdtempSync(join(tmpdir(), 'scrapyd-service-desktop-')),
     argv: readonly string[] = [],
+    earlyLink: string | null = null,
   ): Promise<DesktopApp> {
     if (!(await ensureConsole()) || !(await ensureDesktop())) throw new Error('the app could not be built')
     const browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArgs] })
@@ -42,6 +43,7 @@ export class DesktopApp {
     const electron = (await import('electron')) as unknown as StandIn
     const app = new DesktopApp(electron, userData, browser)
     electron.computer.userData = userData
+    electron.computer.earlyLink = earlyLink
     const opened = new Promise<void>((resolve, reject) => {
       electron.windows.onOpen = (window) => void app.#show(window).then(resolve, reject)
     })
@@ -99,6 +101,19 @@ export class DesktopApp {
       'JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])',
     )
     return pieces.join('') + String(storage)
+  }
+
+  /** Closes the window; the app goes on, as on macOS. */
+  async closeWindow(): Promise<void> {
+    const { page } = this
+    this.electron.windows.list[0]?.close()
+    await page.close()
+    this.#page = null
+  }
+
+  /** Waits until there is a window again. */
+  windowShown(): Promise<Page> {
+    return until('a window is shown', () => this.#page)
   }
 
   /** Quits as a person does, and waits until everything has ended. */

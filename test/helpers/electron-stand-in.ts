@@ -20,7 +20,12 @@ export const shown = {
   revealed: [] as string[],
   progress: [] as number[],
   questions: [] as string[],
+  errors: [] as string[],
+  /** One entry for each secret that was decrypted: how many windows there were by then. */
+  decrypted: [] as { windows: number }[],
+  about: {} as Electron.AboutPanelOptionsOptions,
   hasQuit: false,
+  exitCode: null as number | null,
 }
 
 /** What the person at the dialogs answers. */
@@ -37,6 +42,8 @@ export const computer = {
   locale: 'en-GB',
   encrypts: true,
   isFirst: true,
+  /** The link that macOS starts the app with: told before the app is ready. */
+  earlyLink: null as string | null,
 }
 
 type Handler = (event: Electron.IpcMainInvokeEvent, ...args: unknown[]) => unknown
@@ -73,10 +80,15 @@ export const app = {
   getPath: (name) => join(computer.userData, name === 'userData' ? '' : name),
   getVersion: () => '0.1.0',
   getLocale: () => computer.locale,
-  whenReady: () => Promise.resolve(),
+  whenReady: () => {
+    if (computer.earlyLink !== null) emitApp('open-url', computer.earlyLink)
+    return Promise.resolve()
+  },
   requestSingleInstanceLock: () => computer.isFirst,
   setAsDefaultProtocolClient: () => true,
-  setAboutPanelOptions: () => {},
+  setAboutPanelOptions: (options) => {
+    shown.about = options
+  },
   showAboutPanel: () => {},
   setBadgeCount: (count = 0) => {
     shown.badge = count
@@ -90,6 +102,10 @@ export const app = {
     let isPrevented = false
     appEvents.emit('before-quit', { preventDefault: () => (isPrevented = true) })
     if (!isPrevented) shown.hasQuit = true
+  },
+  exit: (code = 0) => {
+    shown.exitCode = code
+    shown.hasQuit = true
   },
 } satisfies Pick<
   Electron.App,
@@ -106,6 +122,7 @@ export const app = {
   | 'setBadgeCount'
   | 'on'
   | 'quit'
+  | 'exit'
 >
 
 interface Frame {
@@ -141,6 +158,7 @@ export class BrowserWindow
   implements
     Pick<
       Electron.BrowserWindow,
+      | 'close'
       | 'show'
       | 'focus'
       | 'restore'
@@ -163,6 +181,13 @@ export class BrowserWindow
     this.options = options
     windows.list.push(this)
     appEvents.emit('web-contents-created', {}, this.webContents)
+  }
+
+  /** As a person closes it. */
+  close(): void {
+    this.emit('close')
+    windows.list = windows.list.filter((window) => window !== this)
+    this.emit('closed')
   }
 
   show(): void {}
@@ -303,7 +328,10 @@ export const safeStorage = {
   isEncryptionAvailable: () => computer.encrypts,
   getSelectedStorageBackend: () => 'gnome_libsecret',
   encryptString: (text) => turned(Buffer.from(text)),
-  decryptString: (bytes) => turned(bytes).toString(),
+  decryptString: (bytes) => {
+    shown.decrypted.push({ windows: windows.list.length })
+    return turned(bytes).toString()
+  },
 } satisfies Pick<
   Electron.SafeStorage,
   'isEncryptionAvailable' | 'getSelectedStorageBackend' | 'encryptString' | 'decryptString'
@@ -331,4 +359,5 @@ export const dialog = {
     shown.questions.push((args.at(-1) as Electron.MessageBoxOptions).message)
     return Promise.resolve({ response: answers.message, checkboxChecked: false })
   },
-} satisfies Pick<Electron.Dialog, 'showOpenDialog' | 'showSaveDialog' | 'showMessageBox'>
+  showErrorBox: (title, content) => void shown.errors.push(`${title}: ${content}`),
+} satisfies Pick<Electron.Dialog, 'showOpenDialog' | 'showSaveDialog' | 'showMessageBox' | 'showErrorBox'>

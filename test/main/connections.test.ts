@@ -6,12 +6,13 @@ import { clustersFile, Connections } from '../../src-main/connections.ts'
 import type { ClusterDraft } from '../../src-main/ipc-contract.ts'
 import { JsonFile } from '../../src-main/json-file.ts'
 import { Passwords, passwordsFile } from '../../src-main/passwords.ts'
-import { computer } from '../helpers/electron-stand-in.ts'
+import { computer, shown } from '../helpers/electron-stand-in.ts'
 
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
   computer.encrypts = true
+  shown.decrypted = []
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -41,7 +42,12 @@ describe('Connections', () => {
     expect(statSync(join(folder, 'passwords.json')).mode & 0o777).toBe(0o600)
     const again = open().connections
     expect(again.list()).toMatchObject([{ id, name: 'press', url: 'http://10.0.0.1:6800', hasPassword: true }])
+    // A list decrypts nothing: the system's store may ask a person each time.
+    expect(shown.decrypted).toEqual([])
     expect(again.address(id).password).toBe('correct horse')
+    expect(shown.decrypted).toHaveLength(1)
+    computer.encrypts = false
+    expect(open().connections.list()).toMatchObject([{ hasPassword: false }])
   })
 
   it('keeps the password when the form leaves it empty, and forgets it when it would go somewhere else', () => {

@@ -1,0 +1,137 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { DesktopState, IpcCall, SavedCluster } from '../../src-main/ipc-contract.ts'
+import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
+import { FakeDaemon } from '../helpers/fake-daemon.ts'
+import { sampleCluster } from '../helpers/sample-cluster.ts'
+import { until } from '../helpers/until.ts'
+
+/** The main entry without a page: what it does by itself, and what a page would be told. */
+let folder: string
+let electron: typeof ElectronStandIn
+
+const cluster = (number: number, name: string): SavedCluster => ({
+  id: `00000000-0000-4000-8000-00000000000${number}`,
+  name,
+  // Nothing listens there.
+  url: 'http://127.0.0.1:1',
+  username: '',
+  certificate: { kind: 'system' },
+  notifications: { failed: true, nodes: true },
+})
+const clusters = [cluster(1, 'press'), cluster(2, 'far')] as const
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
+  vi.resetModules()
+  electron = (await import('electron')) as unknown as typeof ElectronStandIn
+  electron.computer.userData = folder
+})
+afterEach(async () => {
+  electron.app.quit()
+  await until('the app has quit', () => electron.shown.hasQuit)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Starts the app as one that had that cluster open. */
+async function start(last: string | null = null, saved: readonly SavedCluster[] = clusters): Promise<void> {
+  writeFileSync(join(folder, 'clusters.json'), JSON.stringify({ clusters: saved, last }))
+  await import('../../src-main/main.ts')
+  await until('the app has started', () => electron.shown.tray !== '')
+}
+
+async function call(name: IpcCall, ...args: unknown[]): Promise<unknown> {
+  const [window] = electron.windows.list
+  if (window === undefined) throw new Error('no window is open')
+  return ((await electron.callMain(window.webContents, 'scrapyd-service', [name, args])) as { value: unknown }).value
+}
+
+const state = async () => (await call('desktop.state')) as DesktopState
+
+const link = (url: string) => electron.emitApp('second-instance', ['app', url])
+
+describe('the start', () => {
+  it('that fails says why, and ends the app', async () => {
+    mkdirSync(join(folder, 'clusters.json'))
+    await import('../../src-main/main.ts')
+    await until('the app has ended', () => electron.shown.hasQuit)
+    expect(electron.shown.exitCode).toBe(1)
+    expect(electron.shown.errors).toEqual([expect.stringMatching(/^Scrapyd Service could not start: .*EISDIR/)])
+  })
+})
+
+describe('the last cluster', () => {
+  it('is opened with its password after the window was made', async () => {
+    const [press] = clusters
+    const passwords = { [press.id]: electron.safeStorage.encryptString('correct horse').toString('base64') }
+    writeFileSync(join(folder, 'passwords.json'), JSON.stringify(passwords))
+    await start(press.id, [{ ...press, username: 'operator' }])
+    expect(electron.shown.decrypted).toEqual([{ windows: 1 }])
+    expect((await state()).open?.name).toBe('press')
+  })
+})
+
+describe('a node', () => {
+  it('that was away as the app came is told of when it is back', async () => {
+    const [sample] = sampleCluster().nodes
+    const node = { ...sample, id: 'far', name: 'far-01', state: 'offline' }
+    const daemon = new FakeDaemon({ answers: { listNodes: () => ({ nodes: [node] }) } })
+    const url = await daemon.start()
+    try {
+      await start(clusters[0].id, [{ ...clusters[0], url }])
+      await call('session.follow', 'events', null)
+      await until('its state is known', () => electron.shown.tray.includes('1 node offline'))
+      daemon.commit({ type: 'node', node })
+      daemon.commit({ type: 'node', node: { ...node, state: 'online' } })
+      await until('it is told', () => electron.shown.notifications.length > 0)
+      expect(electron.shown.notifications.map(({ title }) => title)).toEqual(['far-01 is back'])
+    } finally {
+      await daemon.stop()
+    }
+  })
+})
+
+describe('the about box', () => {
+  it.each(['linux', 'win32', 'darwin'])('tells all versions on %s', async (platform) => {
+    const before = process.platform
+    Object.defineProperty(process, 'platform', { value: platform })
+    try {
+      await start()
+    } finally {
+      Object.defineProperty(process, 'platform', { value: before })
+    }
+    // Linux and Windows show no more than these two.
+    const { applicationName, applicationVersion, version } = electron.shown.about
+    const text = [applicationName, applicationVersion, platform === 'darwin' ? version : ''].join(' ')
+    expect(text).toMatch(/^Scrapyd Service 0\.1\.0 .*Electron .*, Node \d/)
+  })
+})
+
+describe('a link', () => {
+  it('to a cluster that cannot be opened leaves the open one, and says so', async () => {
+    await start(clusters[0].id)
+    link('scrapyd-service://far/jobs')
+    const question = await until('it is said', () => electron.shown.questions[0])
+    expect(question).toBe('The link to far could not be opened')
+    expect((await state()).open?.name).toBe('press')
+  })
+
+  it('shows the cluster that cannot be opened where none is open', async () => {
+    await start()
+    link('scrapyd-service://far/jobs')
+    await until('it is shown', async () => (await state()).selected === clusters[1].id)
+    expect(electron.shown.questions).toEqual([])
+  })
+
+  it('launches no local master: its page is shown', async () => {
+    await start(clusters[0].id)
+    link('scrapyd-service://local/jobs')
+    await until('its page is shown', async () => {
+      const { open, selected } = await state()
+      return open === null && selected === 'local'
+    })
+    expect((await state()).local.state).toBe(process.platform === 'win32' ? 'unsupported' : 'stopped')
+  })
+})
