@@ -159,6 +159,7 @@ describe('connections', () => {
     notice.emit('click')
     await app.windowShown()
     await app.shows(`/jobs/${key}`)
+    await app.consoleShown()
     // It was told once.
     await app.goTo('/forwards')
     await app.page.reload()

@@ -76,9 +76,9 @@ export class DesktopApp {
     throw Object.assign(new Error(answer.error.message), answer.error)
   }
 
-  /** Waits until the console shows the open cluster. */
+  /** Waits until the console shows a page of the open cluster: before that its router hears of no other one. */
   async consoleShown(): Promise<void> {
-    await this.page.locator('.side, nav[aria-label="Main"]').first().waitFor({ timeout: 30_000 })
+    await this.page.locator('#main > :not(.first-load)').first().waitFor({ timeout: 30_000 })
   }
 
   /** Shows a route of the console. */
