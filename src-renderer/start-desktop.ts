@@ -28,8 +28,10 @@ export async function startDesktop(desktop: Desktop, container: string): Promise
 function startCluster(desktop: Desktop, open: OpenCluster, path: string | null, container: string): void {
   if (path !== null) location.hash = path
   const app = startConsole(new IpcTransport(desktop, open), container, (made) => provideDesktop(made, desktop))
+  const { $router } = app.config.globalProperties
   desktop.onMessage((message) => {
-    if (message.type === 'navigate') location.hash = message.path
+    // The router drops a change of the address that comes before it has resolved the first one.
+    if (message.type === 'navigate') void $router.isReady().then(() => (location.hash = message.path))
     else if (message.type === 'command')
       document.dispatchEvent(new KeyboardEvent('keydown', MENU_KEYS[message.command]))
   })

@@ -5,9 +5,13 @@ import type { Overview } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
 
 /** Milliseconds between the first event that changes the aggregate and asking for it; more events ask once. */
-const SETTLE = 100
-/** The daemon counts over a day's jobs for it: at most one question in this time. */
-const PAUSE = 1_000
+const SETTLE = 50
+/**
+ * The daemon counts over a day's jobs for it. So many times as long as the last answer took (but not longer than a second) no
+ * other is asked for: a small cluster is shown at once, a large one is not kept busy by those who look at it.
+ */
+const PAUSE_SHARE = 5
+const LONGEST_PAUSE = 1_000
 
 /** The aggregate of the first page, asked again when events say that it has changed. Nothing polls. */
 export const useOverviewStore = defineStore('overview', () => {
@@ -19,6 +23,7 @@ export const useOverviewStore = defineStore('overview', () => {
   let isOutdated = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let askedAt = 0
+  let pause = 0
 
   async function load(): Promise<void> {
     isLoading.value = true
@@ -31,6 +36,7 @@ export const useOverviewStore = defineStore('overview', () => {
       error.value = cause
     } finally {
       isLoading.value = false
+      pause = Math.min(LONGEST_PAUSE, PAUSE_SHARE * (Date.now() - askedAt))
     }
   }
 
@@ -47,7 +53,7 @@ export const useOverviewStore = defineStore('overview', () => {
         timer = undefined
         void load()
       },
-      Math.max(SETTLE, askedAt + PAUSE - Date.now()),
+      Math.max(SETTLE, askedAt + pause - Date.now()),
     )
   }
 
