@@ -26,6 +26,8 @@ export class ClusterNode {
   /** There may be cancels that it was not told; false only when none was found since the last one. */
   mayOweCancels = true
   #away = new AbortController()
+  /** Projects that were taken out of service, by when (ms); until the node was asked after that. */
+  readonly #dropped = new Map<string, number>()
   /** When its row was last written. */
   storedAt = 0
   readonly latency: { readonly at: number; readonly ms: number | null }[] = []
@@ -64,8 +66,15 @@ export class ClusterNode {
     while (this.latency.length > MOST_POINTS || (this.latency[0]?.at ?? at) < at - LATENCY_MS) this.latency.shift()
   }
 
-  /** Takes over what the node says of itself. */
-  learn(self: NodeSelf): void {
+  /** A project was taken out of service: what the node said before that does not bring it back. */
+  dropProject(project: string): void {
+    this.#dropped.set(project, Date.now())
+    this.known = { ...this.known, projects: this.known.projects.filter((code) => code.project !== project) }
+  }
+
+  /** Takes over what the node says of itself, asked at `sentAt` (ms). */
+  learn(self: NodeSelf, sentAt: number): void {
+    for (const [project, at] of this.#dropped) if (at < sentAt) this.#dropped.delete(project)
     this.known = {
       ...this.known,
       version: self.version,
@@ -73,7 +82,7 @@ export class ClusterNode {
       scrapy: self.scrapy,
       disk_free_bytes: self.disk_free_bytes,
       disk_total_bytes: self.disk_total_bytes,
-      projects: self.projects,
+      projects: self.projects.filter(({ project }) => !this.#dropped.has(project)),
       load: { pending: self.pending, running: self.running },
     }
   }

@@ -231,9 +231,10 @@ export class ClusterProjects {
       'delproject',
       { project },
     )
-    for (const node of this.#parts.nodes.list().filter((one) => one.hasProject(project))) {
-      node.known = { ...node.known, projects: node.known.projects.filter((code) => code.project !== project) }
-      await this.#parts.nodes.update(node, { known: JSON.stringify(node.known) }, false)
+    for (const node of this.#parts.nodes.list()) {
+      const had = node.hasProject(project)
+      node.dropProject(project)
+      if (had) await this.#parts.nodes.update(node, { known: JSON.stringify(node.known) }, false)
     }
     await this.announce(project)
     return [...rows, ...others]

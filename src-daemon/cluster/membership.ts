@@ -96,7 +96,7 @@ export class Membership {
     const isNewProblem = problem !== node.problem
     node.problem = problem
     if (problem !== null) this.#unfollow(node)
-    this.#learn(node, result, sentAt + latencyMs / 2)
+    this.#learn(node, result, sentAt, latencyMs)
     const patch = this.#patchOf(node, result)
     const { name, kind, max_proc, paused } = node.row
     const hasNewProjects = before !== JSON.stringify(node.known.projects)
@@ -138,11 +138,11 @@ export class Membership {
     return !this.#abort.signal.aborted && this.#parts.nodes.get(node.id) === node
   }
 
-  /** Takes over what the node says of itself, as of `at` (our clock, ms). */
-  #learn(node: ClusterNode, result: PingResult, at: number): void {
+  /** Takes over what the node says of itself (times in ms, by our clock). */
+  #learn(node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number): void {
     if (result.kind === 'slave') {
-      node.clockOffset = Date.parse(result.self.now) - at
-      node.learn(result.self)
+      node.clockOffset = Date.parse(result.self.now) - (sentAt + latencyMs / 2)
+      node.learn(result.self, sentAt)
       return
     }
     node.known = {

@@ -104,6 +104,29 @@ describe('membership', () => {
     expect(commits).toBe(0)
   })
 
+  it('does not bring back a project by what a node said before it was taken out of service', async () => {
+    const { parts, membership } = world()
+    const [node] = await loaded(parts, 7001)
+    const code = { project: 'news', path: '/news', branch: null, commit: null, committed_at: null, dirty: null }
+    const more = { behind: null, ahead: null, spiders: 1, error: null }
+    const ping = (sentAt: number) =>
+      membership.answered(
+        node!,
+        { kind: 'slave', self: slaveSelf({ owner: OURS, projects: [{ ...code, ...more } as never] }) },
+        sentAt,
+        2,
+      )
+    await ping(Date.now())
+    expect(node!.hasProject('news')).toBe(true)
+    const before = Date.now()
+    node!.dropProject('news')
+    await ping(before)
+    expect(node!.hasProject('news')).toBe(false)
+    // It has it again, as it says later.
+    await ping(Date.now() + 1)
+    expect(node!.hasProject('news')).toBe(true)
+  })
+
   it('learns the clock of a node', async () => {
     const { parts, answered } = world()
     const [node] = await loaded(parts, 7001)
