@@ -104,6 +104,8 @@ export class ClusterPull {
         this.#progress.set(place, progress)
         try {
           if (!node.isOnline) throw new NodeUnreachableError(`offline: ${node.row.last_error ?? 'not seen yet'}`)
+          // What it tells of its progress may be lost when its stream is cut; that it was asked is known here.
+          progress([{ ...waitingStep(name, node.name), state: 'running', message: 'pulling' }])
           const reply = await clients
             .of(node)
             .call(

@@ -190,6 +190,8 @@ export class Membership {
     else if (node.row.state !== 'offline') this.#followers.get(node.id)?.reopen()
     // A problem that is told already (another master …) is told again only when the words change.
     if (node.row.state === state && node.row.last_error !== null) {
+      // Not after the first one: a node that is busy for a moment goes on with what it was asked for.
+      if (state === 'offline') node.goAway(reason)
       if (node.row.last_error !== reason) {
         await nodes.update(node, { last_error: reason, last_error_at: Date.now() }, true)
       }
@@ -198,7 +200,6 @@ export class Membership {
     log.warn(
       `${node.name} (${hostOf(node.row.url)}) ${state === 'offline' ? 'is offline' : 'cannot be used'}: ${reason}`,
     )
-    if (state === 'offline') node.goAway(reason)
     await nodes.setState(node, state, reason, { known: JSON.stringify(node.known) })
   }
 
