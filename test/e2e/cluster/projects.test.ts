@@ -1,6 +1,6 @@
 import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { GitWorld } from '../../daemon/projects/git-world.ts'
 import { livesProject } from '../../helpers/projects.ts'
 import { TestCluster } from '../../helpers/test-cluster.ts'
@@ -46,7 +46,8 @@ describe('the projects of a cluster', () => {
     const code = (name: string) => ({ projects: { lives: clones.get(name)! }, env: world.env })
     cluster = await TestCluster.open({
       slaves: NAMES.slice(1).map(code),
-      master: { ...code('master1'), cluster: { is_all_code_same: 'false' } },
+      // Pings with patience: none of these tests is about a node that is slow.
+      master: { ...code('master1'), cluster: { is_all_code_same: 'false' }, scrapyd: { ping_interval: 4 } },
     })
   })
 
@@ -127,6 +128,11 @@ describe('the projects of a cluster', () => {
       'remote.origin.uploadpack',
       `while [ ! -e ${gate} ]; do sleep 0.05; done; git-upload-pack`,
     )
+    // Whatever becomes of this test, the next ones find the gate open.
+    onTestFinished(() => {
+      writeFileSync(gate, '')
+      world.git(clone, 'config', '--unset', 'remote.origin.uploadpack')
+    })
     const params = { project: 'lives' }
     const begun = await cluster.master.client.call('pullProject', { params, body: { wait: false } })
     const states = await until('all but one are done, and that one is seen at work', async () => {
@@ -145,7 +151,6 @@ describe('the projects of a cluster', () => {
     })
     expect(ended.filter(({ id }) => id === begun.id)).toHaveLength(1)
     expect(ended[0]!.steps.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok'])
-    world.git(clone, 'config', '--unset', 'remote.origin.uploadpack')
   })
 
   it('are pulled on every node at once: what changed where, and local edits put aside, not lost', async () => {
