@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { open, rm, stat } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { EndpointInput, EndpointReply } from '../api/contract/endpoints.ts'
 import { FileNotFoundError, JobNotFoundError, NodeUnreachableError } from '../errors.ts'
 import { readItems } from '../files/items.ts'
@@ -109,7 +109,6 @@ export class ScrapydFiles {
       return known
     }
     this.#folder ??= mkdtempSync(join(tmpdir(), 'scrapyd-service-files-'))
-    mkdirSync(this.#folder, { recursive: true })
     const copy: Copy = { path: join(this.#folder, String(this.#next++)), work: Promise.resolve() }
     this.#copies.set(name, copy)
     const [oldest] = this.#copies
@@ -127,6 +126,8 @@ export class ScrapydFiles {
       (found) => found.size,
       () => 0,
     )
+    // Cleaners of temporary folders may have taken it away.
+    await mkdir(dirname(path), { recursive: true })
     // Shorter than what we have: another file under the same name.
     const from = have > size ? 0 : have
     const file = await open(path, from === 0 ? 'w' : 'a', 0o600)

@@ -1,9 +1,11 @@
 import { mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia, setActivePinia } from 'pinia'
+import { onTestFinished } from 'vitest'
 import { createApp, defineComponent, h, type Component } from 'vue'
 import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { provideTransport } from '../../src-renderer/composables/use-transport.ts'
 import { i18n, showLanguage } from '../../src-renderer/i18n.ts'
+import { useLiveStore } from '../../src-renderer/stores/live.ts'
 import type { Transport } from '../../src-renderer/transport/transport.ts'
 import { sampleAnswers } from '../helpers/sample-answers.ts'
 import { sampleCluster, type SampleCluster } from '../helpers/sample-cluster.ts'
@@ -54,6 +56,21 @@ export async function mountInConsole(
     global: { plugins: [transportPlugin, pinia, i18n, router] },
   })
   return { wrapper, router }
+}
+
+/** As `mountInConsole`, for one test: at its end nothing of it is left in the document. */
+export async function showInConsole(...given: Parameters<typeof mountInConsole>): ReturnType<typeof mountInConsole> {
+  const shown = await mountInConsole(...given)
+  onTestFinished(() => {
+    shown.wrapper.unmount()
+    document.body.replaceChildren()
+  })
+  return shown
+}
+
+/** A page as the shell shows it: once the state is there. */
+export function whenReady(page: Component): Component {
+  return defineComponent({ setup: () => () => (useLiveStore().isReady ? h(page) : null) })
 }
 
 /** Runs a composable in a component of its own; `unmount` ends its scope. */

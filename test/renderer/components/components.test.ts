@@ -1,5 +1,5 @@
 import { flushPromises } from '@vue/test-utils'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import AppButton from '../../../src-renderer/components/base/AppButton.vue'
 import StateBadge from '../../../src-renderer/components/base/StateBadge.vue'
@@ -22,31 +22,23 @@ import { useSessionStore } from '../../../src-renderer/stores/session.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
-import { mountInConsole, sampleTransport } from '../console-app.ts'
+import { showInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { wait } from '../wait.ts'
 
 let cluster: SampleCluster
 let transport: FakeTransport
-const mounted: (() => void)[] = []
 
 beforeEach(() => {
   cluster = sampleCluster()
   transport = sampleTransport(cluster)
 })
 
-afterEach(() => {
-  for (const unmount of mounted.splice(0)) unmount()
-  document.body.replaceChildren()
-})
-
 async function show(
-  component: Parameters<typeof mountInConsole>[0],
+  component: Parameters<typeof showInConsole>[0],
   options: { props?: Record<string, unknown>; path?: string; live?: boolean } = {},
 ) {
-  const shown = await mountInConsole(component, { transport, ...options })
-  mounted.push(() => shown.wrapper.unmount())
-  return shown
+  return showInConsole(component, { transport, ...options })
 }
 
 /** Fills the stores as a live stream does. */

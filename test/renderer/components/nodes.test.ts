@@ -1,34 +1,24 @@
 import { flushPromises } from '@vue/test-utils'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { defineComponent, h } from 'vue'
+import { beforeEach, describe, expect, it } from 'vitest'
 import NodePage from '../../../src-renderer/pages/NodePage.vue'
 import NodesPage from '../../../src-renderer/pages/NodesPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
-import { mountInConsole, sampleTransport } from '../console-app.ts'
+import { sampleTransport, showInConsole, whenReady } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { wait } from '../wait.ts'
 
 let cluster: SampleCluster
 let transport: FakeTransport
-const mounted: (() => void)[] = []
 
 beforeEach(() => {
   cluster = sampleCluster()
   transport = sampleTransport(cluster)
 })
 
-afterEach(() => {
-  for (const unmount of mounted.splice(0)) unmount()
-  document.body.replaceChildren()
-})
-
-/** Shows a page as the shell does: once the state is there. */
-async function show(page: Parameters<typeof mountInConsole>[0], path: string) {
-  const whenReady = defineComponent({ setup: () => () => (useLiveStore().isReady ? h(page) : null) })
-  const shown = await mountInConsole(whenReady, { transport, path })
-  mounted.push(() => shown.wrapper.unmount())
+async function show(page: Parameters<typeof showInConsole>[0], path: string) {
+  const shown = await showInConsole(whenReady(page), { transport, path })
   useLiveStore().start()
   transport.live()
   await flushPromises()

@@ -1,6 +1,5 @@
 import { flushPromises } from '@vue/test-utils'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { defineComponent, h, type Component } from 'vue'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Pull } from '../../../src-daemon/api/contract/values.ts'
 import PullHistory from '../../../src-renderer/components/project/PullHistory.vue'
 import PullDock from '../../../src-renderer/components/pull/PullDock.vue'
@@ -8,31 +7,22 @@ import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
-import { mountInConsole, sampleTransport } from '../console-app.ts'
+import { sampleTransport, showInConsole, whenReady } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 
-/** A page as the shell shows it: once the state is there. */
-const whenReady = (page: Component) => defineComponent({ setup: () => () => (useLiveStore().isReady ? h(page) : null) })
 const ProjectsView = whenReady(ProjectsPage)
 const ProjectView = whenReady(ProjectPage)
 
 let cluster: SampleCluster
 let transport: FakeTransport
-const mounted: (() => void)[] = []
 
 beforeEach(() => {
   cluster = sampleCluster()
   transport = sampleTransport(cluster)
 })
 
-afterEach(() => {
-  for (const unmount of mounted.splice(0)) unmount()
-  document.body.replaceChildren()
-})
-
-async function show(component: Parameters<typeof mountInConsole>[0], path: string, props: Record<string, unknown>) {
-  const shown = await mountInConsole(component, { transport, path, props })
-  mounted.push(() => shown.wrapper.unmount())
+async function show(component: Parameters<typeof showInConsole>[0], path: string, props: Record<string, unknown>) {
+  const shown = await showInConsole(component, { transport, path, props })
   useLiveStore().start()
   transport.live()
   await flushPromises()

@@ -1,21 +1,13 @@
-import { flushPromises, type VueWrapper } from '@vue/test-utils'
-import { afterEach, expect, it } from 'vitest'
+import { flushPromises } from '@vue/test-utils'
+import { expect, it } from 'vitest'
 import SortMenu from '../../../src-renderer/components/job/SortMenu.vue'
 import { sampleCluster } from '../../helpers/sample-cluster.ts'
-import { mountInConsole, sampleTransport } from '../console-app.ts'
+import { sampleTransport, showInConsole } from '../console-app.ts'
 import { wait } from '../wait.ts'
-
-const mounted: VueWrapper[] = []
-
-afterEach(() => {
-  for (const wrapper of mounted.splice(0)) wrapper.unmount()
-  document.body.replaceChildren()
-})
 
 /** Opens the menu on a sort, and chooses an entry. */
 async function choose(sort: string, entry: string) {
-  const { wrapper } = await mountInConsole(SortMenu, { transport: sampleTransport(sampleCluster()), props: { sort } })
-  mounted.push(wrapper)
+  const { wrapper } = await showInConsole(SortMenu, { transport: sampleTransport(sampleCluster()), props: { sort } })
   await wrapper.find('button').trigger('click')
   await wait(() => document.querySelector('.el-dropdown-menu__item'))
   const items = [...document.querySelectorAll<HTMLElement>('.el-dropdown-menu__item')]
