@@ -6,11 +6,13 @@ import { OUTPUT_FILE, type StartRecord } from './run.ts'
 
 /** Names shared with `records.py`. */
 const JOB = 'job.json'
-const CLAIM = 'claim'
 const ALIVE = 'alive'
-const START = 'start.json'
-const SPIDER = 'spider.json'
-const EXIT = 'exit.json'
+/** The supervisor's: a line each for the claim, the end, the start. */
+const RECORD = 'record'
+const END_LINE = 1
+const START_LINE = 2
+/** The spider's: the last whole line counts. */
+const SPIDER = 'spider.jsonl'
 
 const startSchema = z.object({
   token: z.string(),
@@ -70,57 +72,69 @@ export class RunFolder {
     return join(this.path, OUTPUT_FILE)
   }
 
-  /** Makes the folder and tells the runner what to do. Written whole or not at all, as a late child may read it. */
-  prepare(job: object): void {
+  /** Makes the folder. */
+  create(): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 })
+  }
+
+  /** Tells a process of its own what to do. Written whole or not at all, as a late child may read it. */
+  tell(job: object): void {
     const temporary = join(this.path, `.${JOB}.${process.pid}`)
     writeFileSync(temporary, JSON.stringify(job), { mode: 0o600 })
     renameSync(temporary, join(this.path, JOB))
   }
 
   isClaimed(): boolean {
-    return statSync(join(this.path, CLAIM), { throwIfNoEntry: false }) !== undefined
+    return statSync(join(this.path, RECORD), { throwIfNoEntry: false }) !== undefined
   }
 
   /** Only for a claim whose owner died before it let the spider begin. */
   async dropClaim(): Promise<void> {
-    await rm(join(this.path, CLAIM), { force: true })
+    await rm(join(this.path, RECORD), { force: true })
   }
 
   readStart(): StoredStart | null {
-    return this.#read(START, startSchema)
+    return this.#parse(this.#lines(RECORD)[START_LINE], startSchema)
   }
 
   readSpider(): StoredSpider | null {
-    return this.#read(SPIDER, spiderSchema)
+    // One that was cut short (a full disk, the end of the process) is followed by the next, or stands last.
+    for (const line of this.#lines(SPIDER).toReversed()) {
+      const record = this.#parse(line, spiderSchema)
+      if (record !== null) return record
+    }
+    return null
   }
 
   readExit(): StoredExit | null {
-    return this.#read(EXIT, exitSchema)
+    return this.#parse(this.#lines(RECORD)[END_LINE], exitSchema)
   }
 
   /** When something was last written here, in milliseconds since 1970; null when there is nothing. */
   lastSignOfLife(): number | null {
-    const times = [START, SPIDER, OUTPUT_FILE].flatMap((name) => {
+    const times = [RECORD, SPIDER, OUTPUT_FILE].flatMap((name) => {
       const stat = statSync(join(this.path, name), { throwIfNoEntry: false })
       return stat === undefined ? [] : [Math.round(stat.mtimeMs)]
     })
     return times.length === 0 ? null : Math.max(...times)
   }
 
-  #read<T extends { token: string }>(name: string, schema: z.ZodType<T>): T | null {
-    let text: string
+  #lines(name: string): string[] {
     try {
-      text = readFileSync(join(this.path, name), 'utf8')
+      return readFileSync(join(this.path, name), 'utf8').split('\n')
     } catch {
       // Not written (yet).
-      return null
+      return []
     }
+  }
+
+  #parse<T extends { token: string }>(line: string | undefined, schema: z.ZodType<T>): T | null {
+    if (line === undefined || line.trim() === '') return null
     let value: unknown
     try {
-      value = JSON.parse(text)
+      value = JSON.parse(line)
     } catch {
-      // A crash of the machine may leave an empty file behind.
+      // A crash of the machine may leave anything behind.
       return null
     }
     const parsed = schema.safeParse(value)

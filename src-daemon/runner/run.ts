@@ -3,7 +3,7 @@
  * A run is ONE attempt at ONE job; its folder (`runDir`) holds everything that survives a crash of the daemon.
  */
 
-/** What the runner needs to start a spider. Passed as `job.json` (mode 0600) in the run's folder, never by argv. */
+/** What the runner needs to start a spider. Passed as `job.json` (mode 0600) in the run's folder or through a socket, never by argv. */
 export interface RunSpec {
   /** The job's key and the attempt's number name the run; the token proves in the environment whose process it is. */
   readonly key: string

@@ -109,19 +109,18 @@ export class SpiderRunner implements Runner {
   }
 
   async #start(spec: RunSpec, folder: RunFolder): Promise<Launch> {
-    this.#prepare(spec, folder, null)
-    if (spec.warm === 'off') return this.#startCold(spec, folder)
-    const launch = await this.#warmPool.start(spec, folder)
+    folder.create()
+    if (spec.warm === 'off') return this.#startCold(spec, folder, null)
+    const launch = await this.#warmPool.start(spec, folder, this.#job(spec, null))
     if (launch.became !== 'refused') return launch
     this.#sayOnce(`${spec.project} is started cold: ${launch.reason}`)
-    this.#prepare(spec, folder, launch.reason)
     // Should the warm process have started it after all, the claim is lost here.
-    return this.#startCold(spec, folder)
+    return this.#startCold(spec, folder, launch.reason)
   }
 
-  /** Tells the runner what to do. */
-  #prepare(spec: RunSpec, folder: RunFolder, modeNote: string | null): void {
-    folder.prepare({
+  /** What a supervisor is told. */
+  #job(spec: RunSpec, modeNote: string | null): object {
+    return {
       key: spec.key,
       attempt: spec.attempt,
       token: spec.token,
@@ -136,10 +135,11 @@ export class SpiderRunner implements Runner {
       bootId: bootId(),
       outputLimit: this.#outputLimit,
       modeNote,
-    })
+    }
   }
 
-  #startCold(spec: RunSpec, folder: RunFolder): Promise<Launch> {
+  #startCold(spec: RunSpec, folder: RunFolder, modeNote: string | null): Promise<Launch> {
+    folder.tell(this.#job(spec, modeNote))
     return coldStart({
       python: spec.python,
       folder,

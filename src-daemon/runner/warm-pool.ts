@@ -61,7 +61,7 @@ export class WarmPool {
   }
 
   /** Starts a run from a warm process. `refused`, with the reason in words, when it has to be started cold. */
-  async start(spec: RunSpec, folder: RunFolder): Promise<Exclude<WarmLaunch, { became: 'stale' }>> {
+  async start(spec: RunSpec, folder: RunFolder, job: object): Promise<Exclude<WarmLaunch, { became: 'stale' }>> {
     const refusal = this.#refusal(spec)
     if (refusal !== null) return { became: 'refused', reason: refusal }
     // Once more: the first process may be stale.
@@ -69,7 +69,7 @@ export class WarmPool {
       const key = keyOf(spec)
       const warmth = this.#warmth(key, spec)
       if (typeof warmth === 'string') return { became: 'refused', reason: warmth }
-      const launch = await warmth.process.start(folder)
+      const launch = await warmth.process.start(folder, job)
       warmth.lastUsed = performance.now()
       if (launch.became !== 'stale') {
         if (launch.became !== 'refused') this.#failures.delete(key)

@@ -46,7 +46,7 @@ export interface WarmProcessOptions {
   readonly onGone: (reason: string | null) => void
 }
 
-/** A Python process that has imported Scrapy and forks a supervisor for each order. Its death harms no run. */
+/** A Python process that has imported Scrapy; its supervisors fork the spiders. Its death harms no run. */
 export class WarmProcess {
   readonly #child: ChildProcess
   readonly #control: Socket
@@ -97,8 +97,8 @@ export class WarmProcess {
     return this.#orders.size
   }
 
-  /** Starts the run in `folder`, as soon as Scrapy is imported. */
-  async start(folder: RunFolder): Promise<WarmLaunch> {
+  /** Starts the run in `folder`, as soon as Scrapy is imported. `job` is what its supervisor is told. */
+  async start(folder: RunFolder, job: object): Promise<WarmLaunch> {
     const id = this.#nextId
     this.#nextId += 1
     const answer = Promise.withResolvers<WarmLaunch>()
@@ -110,7 +110,7 @@ export class WarmProcess {
       return { became: 'refused', reason: failure }
     }
     const timer = setTimeout(() => this.#giveUp('the warm process did not answer'), ANSWER_TIMEOUT_MS)
-    this.#write({ id, folder: folder.path })
+    this.#write({ id, folder: folder.path, job })
     const launch = await answer.promise
     clearTimeout(timer)
     return launch

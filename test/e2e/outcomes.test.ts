@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parentOf } from '../helpers/processes.ts'
 import { livesProject } from '../helpers/projects.ts'
-import { isAlive, waitForEnd } from '../helpers/runs.ts'
+import { changeRecord, isAlive, waitForEnd } from '../helpers/runs.ts'
 import { scrapyPythons } from '../helpers/scrapy-pythons.ts'
 import { testPython } from '../helpers/setup-python.ts'
 import { Stage } from '../helpers/stage.ts'
@@ -242,9 +242,7 @@ describe('the outcome of a job', () => {
       process.kill(supervisor, 'SIGKILL')
       process.kill(pid, 'SIGKILL')
       await Promise.all([waitForEnd(pid), waitForEnd(supervisor)])
-      const record = join(stage.daemon.dbsDir, 'runs', `${key}.${attempt}`, 'start.json')
-      const start = JSON.parse(readFileSync(record, 'utf8')) as Record<string, unknown>
-      writeFileSync(record, JSON.stringify({ ...start, bootId: 'the boot before' }))
+      changeRecord(join(stage.daemon.dbsDir, 'runs', `${key}.${attempt}`), 'start', { bootId: 'the boot before' })
       await stage.daemon.startAgain()
       expect(await stage.daemon.ended(id)).toMatchObject({
         outcome: 'lost',

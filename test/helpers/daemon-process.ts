@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ApiClient } from '../../src-daemon/api/client/api-client.ts'
@@ -9,6 +9,7 @@ import type { JobDetail } from '../../src-daemon/api/contract/values.ts'
 import { root } from '../../scripts/lib/root.ts'
 import { killTree } from '../../src-daemon/runner/kill-tree.ts'
 import { testPython } from './setup-python.ts'
+import { recordOf } from './runs.ts'
 import { until } from './until.ts'
 
 type Values = Readonly<Record<string, string | number>>
@@ -242,8 +243,8 @@ export class DaemonProcess {
     const runs = join(this.dbsDir, 'runs')
     await Promise.all(
       namesIn(runs).map(async (name) => {
-        const token = tokenOf(join(runs, name, 'job.json'))
-        if (token !== null) await killTree(token, [], null)
+        const claim = recordOf(join(runs, name), 'claim')
+        if (claim !== null) await killTree(claim['token'] as string, [], null)
       }),
     )
   }
@@ -343,14 +344,5 @@ function namesIn(folder: string): string[] {
   } catch {
     // Nothing was ever run.
     return []
-  }
-}
-
-function tokenOf(file: string): string | null {
-  try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { token: string }).token
-  } catch {
-    // A run that is over.
-    return null
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished, vi } from 'vitest'
@@ -82,6 +82,31 @@ export async function linesOf(path: string, count: number): Promise<string[]> {
     },
     { timeout: 20_000, interval: 10 },
   )
+}
+
+/** The lines of a run's record (`records.py`). */
+const RECORD_LINES = { claim: 0, end: 1, start: 2 } as const
+
+/** What a run's record says; null where it says nothing yet. */
+export function recordOf(runDir: string, what: keyof typeof RECORD_LINES): Record<string, unknown> | null {
+  let text: string
+  try {
+    text = readFileSync(join(runDir, 'record'), 'utf8')
+  } catch {
+    // Not claimed, or over and discarded.
+    return null
+  }
+  const line = text.split('\n')[RECORD_LINES[what]]
+  return line === undefined || line.trim() === '' ? null : (JSON.parse(line) as Record<string, unknown>)
+}
+
+/** Rewrites a part of a run's record: some of its values, or the text as it is. */
+export function changeRecord(runDir: string, what: keyof typeof RECORD_LINES, change: object | string): void {
+  const path = join(runDir, 'record')
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : ['{}', '', '', '']
+  const before = recordOf(runDir, what)
+  lines[RECORD_LINES[what]] = typeof change === 'string' ? change : JSON.stringify({ ...before, ...change })
+  writeFileSync(path, lines.join('\n'))
 }
 
 /** Whether a process exists and is not only waiting to be reaped. */

@@ -6,7 +6,7 @@ import sys
 
 from scrapyd_service.processes import close_descriptors_above
 from scrapyd_service.records import JOB
-from scrapyd_service.supervisor import supervise
+from scrapyd_service.supervisor import Seat, Supervisor
 
 REPORT_FD = 3
 
@@ -16,7 +16,10 @@ def crawl(folder):
     with open(f"{folder}/{JOB}", encoding="utf-8") as file:
         job = json.load(file)
     channel = _Channel()
-    seat = supervise(folder, job, "cold", channel.send, channel.close)
+    seat = Supervisor("cold").supervise(folder, job, channel.send, channel.close)
+    if not isinstance(seat, Seat):
+        # The supervisor, at the end of the run. Nothing is left to be taken apart.
+        os._exit(seat)
     from scrapyd_service.spider import run
 
     return run(seat)

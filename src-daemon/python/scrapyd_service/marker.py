@@ -16,7 +16,13 @@ class Marker:
     def set(self, token):
         """False where the system has no such place, or no room for the token."""
         os.environ[VARIABLE] = token
-        value = token.encode()
+        return self._write(token.encode())
+
+    def clear(self):
+        """Until the next run it belongs to none."""
+        self._write(b"-" * self._room)
+
+    def _write(self, value):
         if self._address is None or len(value) > self._room:
             return False
         import ctypes

@@ -5,11 +5,9 @@ import os
 import time
 
 JOB = "job.json"
-CLAIM = "claim"
 ALIVE = "alive"
-START = "start.json"
-SPIDER = "spider.json"
-EXIT = "exit.json"
+RECORD = "record"
+SPIDER = "spider.jsonl"
 OUTPUT = "output"
 
 
@@ -17,44 +15,95 @@ def milliseconds():
     return int(time.time() * 1000)
 
 
-def write_record(folder, name, record, durable=False):
-    """Writes a whole record or none: readers see the old one until the new one is complete."""
-    temporary = f"{folder}/.{name}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        _write_all(fd, json.dumps(record).encode())
-        if durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(temporary, f"{folder}/{name}")
-    if durable:
-        _sync_folder(folder)
+class ClaimLost(Exception):
+    """Somebody else has claimed this run."""
 
 
-class ReservedRecord:
-    """A record whose disk space is taken when the run starts, so that its end can be written on a full disk."""
+class RunRecord:
+    """The supervisor's file. Line by line: the claim, the end (blank until then), the start.
 
-    SIZE = 1024
+    One file for all three, as a job makes and removes as few files as can be: file systems are slow at that. It is
+    created exclusively, and so is the claim. The space for the end is taken at once, so that it can be written on a
+    full disk.
+    """
 
-    def __init__(self, folder, name):
-        self._path = f"{folder}/{name}"
-        self._temporary = f"{folder}/.{name}.reserved"
-        fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    END_SIZE = 1024
+
+    def __init__(self, folder, claim):
+        self._folder = folder
+        self._path = f"{folder}/{RECORD}"
         try:
-            _write_all(fd, b" " * self.SIZE)
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            raise ClaimLost(folder) from None
+        line = _line(claim)
+        self._end_at = len(line)
+        try:
+            _write_all(self._fd, line + b" " * self.END_SIZE + b"\n")
+        except OSError:
+            self.drop()
+            os.close(self._fd)
+            raise
+
+    def write_start(self, record):
+        """On return the start is on the disk, whatever happens to the machine."""
+        _write_all(self._fd, _line(record))
+        os.fsync(self._fd)
+        _sync_folder(self._folder)
+
+    def write_end(self, record):
+        """Readers may see half of it: it counts once the FIFO `alive` has ended, or when it is complete."""
+        # Blanks after a JSON value are no part of it.
+        content = json.dumps(record).encode().ljust(self.END_SIZE)
+        os.pwrite(self._fd, content[: self.END_SIZE], self._end_at)
+
+    def drop(self):
+        """Takes the claim back: nothing has run, and the run may be started in another way."""
+        try:
+            os.unlink(self._path)
+        except OSError:
+            # Then it stays claimed, and is never started.
+            pass
+
+    def close(self):
+        os.close(self._fd)
+
+
+class SpiderRecords:
+    """The spider's file: a line for each time it says how it is, the last one counts. It is made anew when it has grown."""
+
+    MAX_SIZE = 256 * 1024
+
+    def __init__(self, folder):
+        self._path = f"{folder}/{SPIDER}"
+        self._size = 0
+
+    def add(self, record):
+        """Whatever became of an earlier line (a full disk): it ends where this one begins."""
+        content = b"\n" + _line(record)
+        if self._size + len(content) > self.MAX_SIZE:
+            self._replace(content)
+        else:
+            self._write(self._path, os.O_APPEND, content)
+        self._size += len(content)
+
+    def _replace(self, content):
+        # By rename: readers see the old lines until the new one is complete.
+        temporary = f"{self._path}.{os.getpid()}"
+        self._write(temporary, os.O_TRUNC, content)
+        os.rename(temporary, self._path)
+        self._size = 0
+
+    def _write(self, path, how, content):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+        try:
+            _write_all(fd, content)
         finally:
             os.close(fd)
 
-    def write(self, record):
-        content = json.dumps(record).encode()
-        # Blanks after a JSON value are no part of it: the file keeps its size, and with it its blocks.
-        fd = os.open(self._temporary, os.O_WRONLY)
-        try:
-            _write_all(fd, content.ljust(self.SIZE))
-        finally:
-            os.close(fd)
-        os.rename(self._temporary, self._path)
+
+def _line(record):
+    return json.dumps(record).encode() + b"\n"
 
 
 def _write_all(fd, content):

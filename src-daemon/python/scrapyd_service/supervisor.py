@@ -4,29 +4,20 @@ It never imports Scrapy or anything of the project, and needs nothing of the dae
 daemon is only a hint, the truth is in the files (`records.py`). Order of a start, and why:
 
 1. The FIFO ``alive`` is opened for reading and writing. As long as supervisor or spider hold it, a reader gets no end.
-2. The claim file is created exclusively. Whoever loses goes away: an attempt runs once, however often it was started.
+2. The record is created exclusively, with the claim. Whoever loses goes away: an attempt runs once, however often it was
+   started.
 3. Fork. The child waits at the gate before it touches anything of the project.
-4. The start record is on the disk. Only then the gate opens: a claim without a start record never ran.
+4. The start is on the disk. Only then the gate opens: a claim without a start never ran.
 """
 
-import json
 import os
 import signal
 import time
-import traceback
 
 from scrapyd_service import output, processes
-from scrapyd_service.records import (
-    ALIVE,
-    CLAIM,
-    EXIT,
-    OUTPUT,
-    START,
-    ReservedRecord,
-    milliseconds,
-    write_record,
-)
+from scrapyd_service.records import ALIVE, OUTPUT, ClaimLost, RunRecord, milliseconds
 
+ENDED = 0
 CLAIM_LOST = 75
 NOT_STARTED = 70
 NOT_FOR_THE_SUPERVISOR = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -66,86 +57,107 @@ class Seat:
             self._alive = None
 
 
-def supervise(folder, job, mode, report, leave):
-    """Starts the run in `folder`. Returns in the spider's process only, with its seat; the supervisor ends here.
+class Supervisor:
+    """Supervises runs in this process, one after the other."""
 
-    `report` sends one message (a dict) to the daemon and may be called after the daemon is gone; `leave` closes, in the
-    spider's process, what only the supervisor needs.
-    """
-    try:
-        alive = _open_alive(folder)
-        if not _claim(folder, job):
+    def __init__(self, mode):
+        self._mode = mode
+        self._is_subreaper = False
+
+    def supervise(self, folder, job, report, leave):
+        """Starts the run in `folder`. Returns twice: in the spider's process with its seat, and in this one, when the run
+        is over, with what became of it (`ENDED`, `CLAIM_LOST`, `NOT_STARTED`).
+
+        `report` sends one message (a dict) to the daemon and may be called after the daemon is gone; `leave` closes, in
+        the spider's process, what only the supervisor needs.
+        """
+        try:
+            alive = _open_alive(folder)
+        except OSError as error:
+            return _not_prepared(folder, report, error)
+        try:
+            record = RunRecord(folder, {"attempt": job["attempt"], "pid": os.getpid(), "token": job["token"]})
+            gate, gatekeeper = os.pipe()
+            for number in NOT_FOR_THE_SUPERVISOR:
+                signal.signal(number, signal.SIG_IGN)
+            started_at = milliseconds()
+            pid = os.fork()
+        except ClaimLost:
+            os.close(alive)
             report({"lost": True})
-            os._exit(CLAIM_LOST)
-        reserved = ReservedRecord(folder, EXIT)
-        gate, gatekeeper = os.pipe()
-        for number in NOT_FOR_THE_SUPERVISOR:
-            signal.signal(number, signal.SIG_IGN)
-        started_at = milliseconds()
-        pid = os.fork()
-    except OSError as error:
-        report({"problem": f"the run could not be prepared in {folder}: {error}"})
-        os._exit(NOT_STARTED)
-    if pid == 0:
-        _become_group_leader(0)
-        _reset_signals()
-        os.close(gatekeeper)
-        leave()
-        return Seat(folder, job, alive, gate)
+            return CLAIM_LOST
+        except OSError as error:
+            os.close(alive)
+            return _not_prepared(folder, report, error)
+        if pid == 0:
+            _become_group_leader(0)
+            _reset_signals()
+            os.close(gatekeeper)
+            record.close()
+            leave()
+            return Seat(folder, job, alive, gate)
 
-    try:
         os.close(gate)
-        _supervise(folder, job, mode, report, pid, started_at, alive, gatekeeper, reserved)
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
+        try:
+            return self._watch_over(folder, job, report, pid, started_at, alive, gatekeeper, record)
+        finally:
+            record.close()
+            # Last: whoever reads the end of it finds everything else done.
+            os.close(alive)
 
-
-def _supervise(folder, job, mode, report, pid, started_at, alive, gatekeeper, reserved):
-    _become_group_leader(pid)
-    processes.become_subreaper()
-    start = {
-        "token": job["token"],
-        "pid": pid,
-        "pidStart": processes.start_ticks(pid),
-        "supervisorPid": os.getpid(),
-        "supervisorStart": processes.start_ticks(os.getpid()),
-        "startedAt": started_at,
-        "bootId": job["bootId"],
-        "mode": mode,
-        "modeNote": job["modeNote"],
-    }
-    try:
-        write_record(folder, START, start, durable=True)
-    except OSError as error:
+    def _watch_over(self, folder, job, report, pid, started_at, alive, gatekeeper, record):
+        _become_group_leader(pid)
+        if not self._is_subreaper:
+            # Not before the fork: the spider of a cold start need not wait for it.
+            self._is_subreaper = processes.become_subreaper()
+        start = {
+            "token": job["token"],
+            "pid": pid,
+            "pidStart": processes.start_ticks(pid),
+            "supervisorPid": os.getpid(),
+            "supervisorStart": processes.start_ticks(os.getpid()),
+            "startedAt": started_at,
+            "bootId": job["bootId"],
+            "mode": self._mode,
+            "modeNote": job["modeNote"],
+        }
+        try:
+            record.write_start(start)
+        except OSError as error:
+            os.close(gatekeeper)
+            os.waitpid(pid, 0)
+            record.drop()
+            report({"problem": f"the start could not be recorded in {folder}: {error}"})
+            return NOT_STARTED
+        os.write(gatekeeper, b"g")
         os.close(gatekeeper)
-        os.waitpid(pid, 0)
-        report({"problem": f"the start could not be recorded in {folder}: {error}"})
-        return
-    os.write(gatekeeper, b"g")
-    os.close(gatekeeper)
-    report({"start": start})
-    try:
-        os.write(alive, b"r")
-    except OSError:
-        pass
+        report({"start": start})
+        try:
+            os.write(alive, b"r")
+        except OSError:
+            pass
 
-    account = _Account(pid)
-    _keep_output_short(f"{folder}/{OUTPUT}", job["outputLimit"])
-    account.wait_for_spider()
-    ended_at = milliseconds()
-    _end_remains(account)
-    record = {
-        "token": job["token"],
-        "startedAt": started_at,
-        "endedAt": ended_at,
-        "cpuSeconds": round(account.cpu_seconds, 3),
-        "maxRssBytes": account.max_rss_bytes,
-    }
-    record.update(_cause(account.status))
-    output.keep_short(f"{folder}/{OUTPUT}", job["outputLimit"])
-    _write_exit(reserved, record)
+        account = _Account(pid)
+        _keep_output_short(f"{folder}/{OUTPUT}", job["outputLimit"])
+        account.wait_for_spider()
+        ended_at = milliseconds()
+        _end_remains(account)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        output.keep_short(f"{folder}/{OUTPUT}", job["outputLimit"])
+        end = {
+            "token": job["token"],
+            "startedAt": started_at,
+            "endedAt": ended_at,
+            "cpuSeconds": round(account.cpu_seconds, 3),
+            "maxRssBytes": account.max_rss_bytes,
+        }
+        _write_end(record, {**end, **_cause(account.status)})
+        return ENDED
+
+
+def _not_prepared(folder, report, error):
+    report({"problem": f"the run could not be prepared in {folder}: {error}"})
+    return NOT_STARTED
 
 
 class _Account:
@@ -205,10 +217,10 @@ def _cause(status):
     return {"exitCode": os.WEXITSTATUS(status), "signal": None}
 
 
-def _write_exit(reserved, record):
+def _write_end(record, end):
     for attempt in range(10):
         try:
-            return reserved.write(record)
+            return record.write_end(end)
         except OSError:
             time.sleep(0.1 * attempt)
 
@@ -228,16 +240,6 @@ def _open_alive(folder):
     except FileExistsError:
         pass
     return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _claim(folder, job):
-    try:
-        fd = os.open(f"{folder}/{CLAIM}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    with open(fd, "w") as file:
-        json.dump({"attempt": job["attempt"], "pid": os.getpid()}, file)
-    return True
 
 
 def _become_group_leader(pid):

@@ -1,10 +1,10 @@
-"""`warm`: a process that has imported Scrapy and forks one supervisor for each job that it is asked for.
+"""`warm`: a process that has imported Scrapy, and whose supervisors (`crew.py`) fork the spiders that it is asked for.
 
 It never imports anything of the project: modules of the project are read anew by every job, so that changes are seen
 and nothing of them freezes. What jobs import beside that it learns from them (`preload.py`). It has no reactor, no event
 loop, no threads. The supervisors, and the spiders under them, need it no more once they are forked.
 
-Talks in lines of JSON with the daemon on one socket: `{"id", "folder"}` asks for a job; `ready`, `unsafe`, `stale`,
+Talks in lines of JSON with the daemon on one socket: `{"id", "folder", "job"}` asks for a job; `ready`, `unsafe`, `stale`,
 `exited`, `preloaded` and the reports of supervisors come back. The end of the socket ends this process.
 """
 
@@ -17,8 +17,8 @@ import signal
 import socket
 import sys
 import time
-import traceback
 
+from scrapyd_service.crew import Crew, work
 from scrapyd_service.learning import Installation, Teacher
 from scrapyd_service.marker import Marker
 from scrapyd_service.preload import (
@@ -30,8 +30,6 @@ from scrapyd_service.preload import (
     unsafe_reason,
 )
 from scrapyd_service.processes import close_descriptors_above
-from scrapyd_service.records import JOB, OUTPUT
-from scrapyd_service.supervisor import supervise
 
 CONTROL_FD = 3
 
@@ -39,24 +37,20 @@ CONTROL_FD = 3
 def serve():
     close_descriptors_above(CONTROL_FD)
     process = WarmProcess()
-    order = process.wait_for_order()
-    # From here on, this is the supervisor of one job, and then its spider.
-    try:
-        folder, job, report, leave = process.become_supervisor(order)
-        seat = supervise(folder, job, "warm", report, leave)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
+    connection = process.serve()
+    # From here on, this is a supervisor, and then the spider of one job.
+    process.leave()
+    seat = work(connection, process.marker)
     teacher = process.become_spider()
 
-    def work():
+    def crawl():
         from scrapyd_service.spider import run
 
         return run(seat, teacher)
 
     from scrapyd_service.ending import end_with
 
-    end_with(work)
+    end_with(crawl)
 
 
 class WarmProcess:
@@ -65,9 +59,10 @@ class WarmProcess:
         self._input = b""
         self._lessons, self._teaching = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._guard = Guard()
-        self._marker = Marker()
+        self.marker = Marker()
         self._installation = Installation()
-        self._jobs = {}
+        self._crew = Crew(self._send)
+        self._orders = []
         self._waiting = []
         self._seen = set()
         self._trial = None
@@ -77,8 +72,8 @@ class WarmProcess:
         os.set_blocking(self._alarm, False)
         os.set_blocking(self._ring, False)
 
-    def wait_for_order(self):
-        """Serves the daemon. Returns in a forked child only, with the job that it is for."""
+    def serve(self):
+        """Serves the daemon. Returns in a forked supervisor only, with its connection to this process."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._ring, warn_on_full_buffer=False)
         self._guard.install()
@@ -96,46 +91,53 @@ class WarmProcess:
         self._send({"ready": True})
         while True:
             self._go_on_preloading()
-            watched = [self._control, self._lessons, self._alarm]
-            if self._trial is not None:
-                watched.append(self._trial.fd)
-            ready, _, _ = select.select(watched, [], [], 0 if self._good else None)
+            ready = self._wait()
             if self._alarm in ready:
                 self._reap()
+            for descriptor in self._crew.descriptors():
+                if descriptor in ready:
+                    self._crew.hear(descriptor)
             if self._trial is not None and self._trial.fd in ready and self._trial.read():
                 self._end_trial()
-            if self._lessons in ready:
+            if self._lessons.fileno() in ready:
                 self._learn(json.loads(self._lessons.recv(1 << 20)))
-            if self._control in ready:
-                order = self._read_orders()
-                if order is not None:
-                    return order
+            if self._control.fileno() in ready:
+                self._read_orders()
+            while self._orders:
+                connection = self._take(self._orders.pop(0))
+                if connection is not None:
+                    return connection
+
+    def _wait(self):
+        """The descriptors that have something to say."""
+        now = time.monotonic()
+        self._crew.rest(now)
+        # Not select: there may be more of them than it can count to.
+        poll = select.poll()
+        for descriptor in (self._control.fileno(), self._lessons.fileno(), self._alarm, *self._crew.descriptors()):
+            poll.register(descriptor, select.POLLIN)
+        if self._trial is not None:
+            poll.register(self._trial.fd, select.POLLIN)
+        seconds = 0 if self._good else self._crew.seconds_to_wait(now)
+        return {descriptor for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000 + 1)}
 
     def _read_orders(self):
         chunk = self._control.recv(65536)
         if not chunk:
             os._exit(0)
-        self._input += chunk
-        *lines, self._input = self._input.split(b"\n")
+        *lines, self._input = (self._input + chunk).split(b"\n")
         for line in lines:
             order = json.loads(line)
             if "preload" in order:
                 self._learn(order["preload"])
-            elif self._installation.has_changed(time.monotonic()):
-                self._send({"id": order["id"], "stale": "packages of the interpreter have changed"})
-            elif self._fork(order):
-                return order
-        return None
+            else:
+                self._orders.append(order)
 
-    def _fork(self, order):
-        try:
-            pid = os.fork()
-        except OSError as error:
-            self._send({"id": order["id"], "problem": f"the warm process cannot fork: {error}"})
-            return False
-        if pid != 0:
-            self._jobs[pid] = order["id"]
-        return pid == 0
+    def _take(self, order):
+        if self._installation.has_changed(time.monotonic()):
+            self._send({"id": order["id"], "stale": "packages of the interpreter have changed"})
+            return None
+        return self._crew.take(order)
 
     def _reap(self):
         try:
@@ -145,19 +147,19 @@ class WarmProcess:
             pass
         try:
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
                     return
-                if pid in self._jobs:
-                    self._send({"id": self._jobs.pop(pid), "exited": status})
         except ChildProcessError:
             pass
 
     # Preloading
 
     def _learn(self, names):
-        self._waiting += [name for name in names if name not in self._seen]
-        self._seen.update(names)
+        new = [name for name in names if name not in self._seen]
+        self._waiting += new
+        self._seen.update(new)
+        if new:
+            self._crew.renew()
 
     def _go_on_preloading(self):
         """One step at a time: a job that is asked for does not wait for more than one import."""
@@ -187,6 +189,7 @@ class WarmProcess:
         gc.collect()
         self._randoms += [entry for entry in gc.get_objects() if type(entry) is random.Random]
         gc.freeze()
+        self._crew.renew()
         self._installation.add_loaded()
 
     def _send(self, message):
@@ -198,37 +201,17 @@ class WarmProcess:
 
     # In the child
 
-    def become_supervisor(self, order):
-        """Leaves everything of the warm process behind but the way to report."""
-        folder = order["folder"]
-        os.setsid()
+    def leave(self):
+        """Leaves everything of the warm process behind, in what it has forked."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._guard.remove()
+        self._control.close()
         self._lessons.close()
         os.close(self._alarm)
         os.close(self._ring)
         if self._trial is not None:
             os.close(self._trial.fd)
-        with open(f"{folder}/{JOB}", encoding="utf-8") as file:
-            job = json.load(file)
-        output = os.open(f"{folder}/{OUTPUT}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
-        os.environ.update(job["variables"])
-        self._marker.set(job["token"])
-
-        def report(message):
-            try:
-                self._control.sendall(json.dumps({"id": order["id"], **message}).encode() + b"\n")
-            except OSError:
-                # The daemon is gone; the job goes on.
-                pass
-            self._control.close()
-            self._teaching.close()
-
-        return folder, job, report, self._control.close
 
     def become_spider(self):
         """What has to differ between the jobs of one warm process."""

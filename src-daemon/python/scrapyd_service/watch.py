@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from scrapyd_service.records import SPIDER, milliseconds, write_record
+from scrapyd_service.records import SpiderRecords, milliseconds
 from scrapyd_service.stats import json_safe
 
 SNAPSHOT_SECONDS = 2.0
@@ -17,6 +17,7 @@ class CrawlWatch:
 
     def __init__(self, seat, teacher):
         self._seat = seat
+        self._records = SpiderRecords(seat.folder)
         self._teacher = teacher
         self._crawler = None
         self._timer = None
@@ -89,16 +90,14 @@ class CrawlWatch:
             content = json.dumps([stats, self._finish_reason, ended])
             if content == self._last:
                 return
-            write_record(
-                self._seat.folder,
-                SPIDER,
+            self._records.add(
                 {
                     "token": self._seat.job["token"],
                     "at": milliseconds(),
                     "finishReason": self._finish_reason,
                     "stats": stats,
                     "ended": ended,
-                },
+                }
             )
             self._last = content
             self._seat.hint()

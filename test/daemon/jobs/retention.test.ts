@@ -352,7 +352,7 @@ describe('run folders', () => {
     const path = join(folders.runsDir, name)
     mkdirSync(path, { recursive: true })
     writeFileSync(join(path, 'output'), 'words')
-    writeFileSync(join(path, 'exit.json'), '{}')
+    writeFileSync(join(path, 'record'), '{}')
     return path
   }
 

@@ -4,7 +4,17 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Adoption, RunSpec } from '../../../src-daemon/runner/run.ts'
 import { startedByDeadDaemon } from '../../helpers/dead-daemon.ts'
 import { plainPython } from '../../helpers/python.ts'
-import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../../helpers/runs.ts'
+import {
+  changeRecord,
+  isAlive,
+  linesOf,
+  ObservedRun,
+  quietRunner,
+  recordOf,
+  runSpec,
+  temporaryFolder,
+  waitForEnd,
+} from '../../helpers/runs.ts'
 
 const python = plainPython()
 const projectDir = join(import.meta.dirname, 'fixtures/plain')
@@ -34,16 +44,9 @@ function runOf(adoption: Adoption) {
   return adoption.run
 }
 
-function recordOf(adoption: Adoption) {
+function endOf(adoption: Adoption) {
   if (adoption.found !== 'ended') throw new Error(`the run was found ${adoption.found}`)
   return adoption.record
-}
-
-/** Rewrites a record of the run's folder. */
-function change(spec: RunSpec, file: string, values: object): void {
-  const path = join(spec.runDir, file)
-  const record = JSON.parse(readFileSync(path, 'utf8')) as object
-  writeFileSync(path, JSON.stringify({ ...record, ...values }))
 }
 
 describe('a run that never began', () => {
@@ -54,7 +57,7 @@ describe('a run that never began', () => {
   it('is unclaimed, and can be started, when its claimer died before the spider began', async () => {
     const spec = order('count')
     mkdirSync(spec.runDir)
-    writeFileSync(join(spec.runDir, 'claim'), '')
+    writeFileSync(join(spec.runDir, 'record'), '')
     expect((await adopt(spec)).adoption).toEqual({ found: 'unclaimed' })
     const observed = new ObservedRun()
     runner.start(spec, observed)
@@ -127,9 +130,9 @@ describe('a run that has ended meanwhile', () => {
   it('has its real exit code and times', async () => {
     const spec = order('exit', { code: '3' })
     await startedByDeadDaemon(spec, 'started')
-    await vi.waitUntil(() => existsSync(join(spec.runDir, 'exit.json')), { timeout: 10_000 })
+    await vi.waitUntil(() => recordOf(spec.runDir, 'end') !== null, { timeout: 10_000 })
     const { adoption } = await adopt(spec)
-    const record = recordOf(adoption)
+    const record = endOf(adoption)
     expect(record).toMatchObject({ seen: 'exit', exitCode: 3, outputTail: 'printed by the spider' })
     expect(record.endedAt).toBeGreaterThanOrEqual(record.startedAt as number)
     expect(record.pid).toBeGreaterThan(0)
@@ -139,14 +142,11 @@ describe('a run that has ended meanwhile', () => {
     const spec = order('wait')
     await startedByDeadDaemon(spec, 'started')
     await linesOf(target, 1)
-    const { pid, supervisorPid } = JSON.parse(readFileSync(join(spec.runDir, 'start.json'), 'utf8')) as {
-      pid: number
-      supervisorPid: number
-    }
+    const { pid, supervisorPid } = recordOf(spec.runDir, 'start') as { pid: number; supervisorPid: number }
     process.kill(supervisorPid, 'SIGKILL')
     process.kill(pid, 'SIGKILL')
     await waitForEnd(pid)
-    const record = recordOf((await adopt(spec)).adoption)
+    const record = endOf((await adopt(spec)).adoption)
     expect(record).toMatchObject({ seen: 'gone', exitCode: null, signal: null, pid })
   })
 
@@ -156,9 +156,9 @@ describe('a run that has ended meanwhile', () => {
     const run = runner.start(spec, before)
     await before.start
     run.release()
-    change(spec, 'start.json', { bootId: 'another boot' })
-    expect(recordOf((await adopt(spec)).adoption)).toMatchObject({ seen: 'rebooted', exitCode: null })
-    change(spec, 'start.json', { bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() })
+    changeRecord(spec.runDir, 'start', { bootId: 'another boot' })
+    expect(endOf((await adopt(spec)).adoption)).toMatchObject({ seen: 'rebooted', exitCode: null })
+    changeRecord(spec.runDir, 'start', { bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() })
     const again = await adopt(spec)
     await runOf(again.adoption).kill()
   })
@@ -170,12 +170,12 @@ describe('a run that has ended meanwhile', () => {
     await linesOf(target, 1)
     const { pid, supervisorPid } = await before.start
     const spider = { token: spec.token, at: 1_700_000_000_000, finishReason: 'finished', stats: { a: 1 }, ended: true }
-    writeFileSync(join(spec.runDir, 'spider.json'), JSON.stringify(spider))
+    writeFileSync(join(spec.runDir, 'spider.jsonl'), `\n{"cut off\n${JSON.stringify(spider)}\n`)
     process.kill(supervisorPid, 'SIGKILL')
     process.kill(pid, 'SIGKILL')
     const expected = { seen: 'self', finishReason: 'finished', stats: { a: 1 }, endedAt: 1_700_000_000_000 }
     expect(await before.end).toMatchObject(expected)
-    expect(recordOf((await adopt(spec)).adoption)).toMatchObject(expected)
+    expect(endOf((await adopt(spec)).adoption)).toMatchObject(expected)
   })
 
   it('takes no record of another attempt for its own', async () => {
@@ -183,8 +183,8 @@ describe('a run that has ended meanwhile', () => {
     const before = new ObservedRun()
     runner.start(spec, before)
     await before.end
-    change(spec, 'exit.json', { token: 'of another attempt' })
-    expect(recordOf((await adopt(spec)).adoption).seen).toBe('gone')
+    changeRecord(spec.runDir, 'end', { token: 'of another attempt' })
+    expect(endOf((await adopt(spec)).adoption).seen).toBe('gone')
   })
 
   it('is not misled by records that a crash has cut off', async () => {
@@ -192,8 +192,8 @@ describe('a run that has ended meanwhile', () => {
     const before = new ObservedRun()
     runner.start(spec, before)
     await before.end
-    writeFileSync(join(spec.runDir, 'exit.json'), '')
-    writeFileSync(join(spec.runDir, 'spider.json'), '{"tok')
-    expect(recordOf((await adopt(spec)).adoption).seen).toBe('gone')
+    changeRecord(spec.runDir, 'end', '{"tok')
+    writeFileSync(join(spec.runDir, 'spider.jsonl'), '\n{"tok')
+    expect(endOf((await adopt(spec)).adoption).seen).toBe('gone')
   })
 })

@@ -2,7 +2,17 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunSpec } from '../../../src-daemon/runner/run.ts'
-import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../../helpers/runs.ts'
+import {
+  changeRecord,
+  isAlive,
+  linesOf,
+  ObservedRun,
+  quietRunner,
+  recordOf,
+  runSpec,
+  temporaryFolder,
+  waitForEnd,
+} from '../../helpers/runs.ts'
 import { plainPython } from '../../helpers/python.ts'
 
 const python = plainPython()
@@ -240,11 +250,9 @@ describe('signals', () => {
     const other = quietRunner()
     const stranger = new ObservedRun()
     // The same process under another attempt's token: as if the pid had been used again.
-    const record = JSON.parse(readFileSync(join(spec.runDir, 'start.json'), 'utf8')) as Record<string, unknown>
     const runDir = join(folder, 'other')
     mkdirSync(runDir)
-    writeFileSync(join(runDir, 'start.json'), JSON.stringify({ ...record, token: 'other' }))
-    writeFileSync(join(runDir, 'claim'), '')
+    changeRecord(runDir, 'start', { ...recordOf(spec.runDir, 'start'), token: 'other' })
     const adoption = await other.adopt({ key: 'b', attempt: 1, token: 'other', runDir }, stranger)
     expect(adoption).toMatchObject({ found: 'ended', record: { seen: 'gone' } })
     expect(isAlive(pid)).toBe(true)
