@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
+import { killTree } from '../../src-daemon/runner/kill-tree.ts'
 import type { SpiderRunnerOptions } from '../../src-daemon/runner/spider-runner.ts'
 import { startedByDeadDaemon } from '../helpers/dead-daemon.ts'
 import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../helpers/runs.ts'
@@ -375,6 +376,64 @@ class Dicing(scrapy.Spider):
       open().start(order('plain', 'plain', { python: '/no/such/python' }), observed)
       expect(await observed.end).toMatchObject({ seen: 'unstartable' })
       expect((await observed.end).reason).toContain('the interpreter /no/such/python was not found')
+    })
+  })
+
+  describe('its supervisors', () => {
+    it('do one job after the other, each with nothing of the one before', async () => {
+      addModule(
+        'leaving',
+        `import json, os, subprocess
+import scrapy
+
+class Leaving(scrapy.Spider):
+    name = 'leaving'
+    start_urls = ['data:,x']
+
+    def parse(self, response):
+        left = subprocess.Popen(['sleep', '600'], start_new_session=True, env={})
+        print('printed by', self.word)
+        line = {'left': left.pid, 'token': os.environ['SCRAPYD_RUN_TOKEN'], 'job': os.environ['SCRAPYD_JOB'],
+                'odd': os.environ.get('ODD')}
+        os.environ['ODD'] = self.word
+        with open(self.target, 'a') as file:
+            file.write(json.dumps(line) + '\\n')
+`,
+      )
+      const runner = open()
+      const supervisors: number[] = []
+      // The first jobs teach the warm process something, and what it has forked before that does no more.
+      while (supervisors.length < 3 || (supervisors.at(-1) !== supervisors.at(-2) && supervisors.length < 12)) {
+        const word = `job ${supervisors.length}`
+        const spec = order('leaving', 'leaving', { args: { word } })
+        const { record, start } = await finish(runner, spec)
+        const seen = JSON.parse((await linesOf(target, runs)).at(-1) as string) as Record<string, unknown>
+        expect(record).toMatchObject({ seen: 'exit', exitCode: 0, finishReason: 'finished' })
+        expect(record.outputTail).toBe(`settings are read\nprinted by ${word}`)
+        expect(seen).toMatchObject({ token: spec.token, job: spec.jobId, odd: null })
+        expect(isAlive(seen['left'] as number)).toBe(false)
+        supervisors.push(start.supervisorPid)
+      }
+      expect(supervisors.at(-1)).toBe(supervisors.at(-2))
+    })
+
+    it('have nothing to do with a job that is over: a late kill meets only its own', async () => {
+      const runner = open()
+      let first = await begin(runner)
+      let third = first
+      for (let round = 0; round === 0 || (third.supervisorPid !== first.supervisorPid && round < 12); round += 1) {
+        first = await begin(runner)
+        await first.run.signal('SIGINT')
+        await first.observed.end
+        third = await begin(runner)
+      }
+      expect(third.supervisorPid).toBe(first.supervisorPid)
+      await first.run.kill()
+      // As a daemon does that finds the run of a dead supervisor.
+      await killTree(first.spec.token, [], null)
+      expect([third.pid, third.supervisorPid].map(isAlive)).toEqual([true, true])
+      await third.run.kill()
+      expect(await third.observed.end).toMatchObject({ seen: 'exit', signal: 'SIGKILL' })
     })
   })
 

@@ -163,7 +163,10 @@ def work(connection, marker):
 
     while True:
         while b"\n" not in pending:
-            chunk = connection.recv(CHUNK)
+            try:
+                chunk = connection.recv(CHUNK)
+            except OSError:
+                chunk = b""
             if not chunk:
                 os._exit(0)
             pending += chunk
