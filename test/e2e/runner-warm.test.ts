@@ -419,10 +419,10 @@ class Leaving(scrapy.Spider):
 
     it('have nothing to do with a job that is over: a late kill meets only its own', async () => {
       const runner = open()
-      let first = await begin(runner)
-      let third = first
-      for (let round = 0; round === 0 || (third.supervisorPid !== first.supervisorPid && round < 12); round += 1) {
-        first = await begin(runner)
+      let [first, third] = [await begin(runner), await begin(runner)]
+      for (let round = 0; third.supervisorPid !== first.supervisorPid && round < 12; round += 1) {
+        await first.run.kill()
+        first = third
         await first.run.signal('SIGINT')
         await first.observed.end
         third = await begin(runner)
