@@ -132,11 +132,11 @@ export function createMaster(core: Core): Role {
     isAllCodeSame,
     passLocalCancel: (row) => launcher.cancel(row.key),
     passRemoteCancel: (node, key) => void membership.passCancel(node, key),
-    whyPending: ({ key, project, spider, pinned_node }) => {
+    whyPending: ({ key, project, spider, pinned_node: pinned }) => {
       const row = jobs.get(key)
       // It was scheduled on that node itself: its own poller starts it.
       if (row?.node_id != null) return `Waits in the queue of ${row.node}`
-      return dispatcher.whyPending(project, spider, pinned_node)
+      return dispatcher.whyPending({ project, spider, version: row?.requested_version ?? null }, pinned)
     },
   })
   const { node: local, desk, probe, jobsPage } = createLocalNode(core, reach, () => dispatcher.wake())

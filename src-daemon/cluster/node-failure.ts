@@ -32,6 +32,25 @@ export class NodeCallError extends NodeUnreachableError {
   }
 }
 
+/** Whether it is certain that the node did not even get the request: there was no connection to it. */
+export function neverArrived(error: unknown): boolean {
+  if (error instanceof NodeCallError) return !error.mayHaveArrived
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverArrived)
+  if (!(error instanceof Error)) return false
+  if ('code' in error && NO_CONNECTION.has(String(error.code))) return true
+  return error.cause !== undefined && neverArrived(error.cause)
+}
+
+const NO_CONNECTION: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
 /** What became of the connection, in words; `answerMs` is how long was waited. */
 export function failureOf(error: unknown): { readonly kind: FailureKind; readonly words: string } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''

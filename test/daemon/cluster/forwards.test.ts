@@ -5,6 +5,7 @@ import { onTestFinished, describe, expect, it, vi } from 'vitest'
 import { ForwardProxy, type ForwardProxyOptions } from '../../../src-daemon/cluster/forward-proxy.ts'
 import { Forwards } from '../../../src-daemon/cluster/forwards.ts'
 import type { NodeTarget } from '../../../src-daemon/cluster/node-target.ts'
+import { WAIT } from './cluster-parts.ts'
 import { ask, open, serve, targetAt, type TestServer } from './http-servers.ts'
 
 interface Setup {
@@ -85,7 +86,7 @@ describe('a forward', () => {
       ask(master.url, `${path}logs/${n}`, { headers: { authorization: 'Basic c2VjcmV0', cookie: 'a=b' } }),
     )
     for (let n = 1; n <= 3; n++) {
-      await vi.waitUntil(() => held.length === n)
+      await vi.waitUntil(() => held.length === n, WAIT)
       expect(node.sockets.size).toBe(1)
       held[n - 1]?.()
     }
@@ -242,7 +243,7 @@ describe('a forward', () => {
   it('gives up on a node that does not answer', async () => {
     const { master, path, node } = await setup(() => {}, { proxy: { answerMs: 30 } })
     expect(await ask(master.url, `${path}logs/p`)).toMatchObject({ status: 504 })
-    await vi.waitUntil(() => node.sockets.size === 0)
+    await vi.waitUntil(() => node.sockets.size === 0, WAIT)
   })
 
   it('gives up on a node that falls silent within its answer', async () => {
@@ -257,8 +258,8 @@ describe('a forward', () => {
     const answer = await open(master.url, `${path}logs/p`)
     expect(forwards.list()).toMatchObject([{ open: 1 }])
     answer.destroy()
-    await vi.waitUntil(() => node.sockets.size === 0)
-    await vi.waitUntil(() => forwards.list()[0]?.open === 0)
+    await vi.waitUntil(() => node.sockets.size === 0, WAIT)
+    await vi.waitUntil(() => forwards.list()[0]?.open === 0, WAIT)
   })
 
   it('asks nothing for a client that goes away while it waits for a connection', async () => {
@@ -268,12 +269,12 @@ describe('a forward', () => {
     const first = await open(master.url, `${path}logs/first`)
     const waiting = connect(master.port, '127.0.0.1')
     waiting.write(`GET ${path}logs/second HTTP/1.1\r\nHost: localhost\r\n\r\n`)
-    await vi.waitUntil(() => forwards.list()[0]?.open === 2)
+    await vi.waitUntil(() => forwards.list()[0]?.open === 2, WAIT)
     waiting.destroy()
-    await vi.waitUntil(() => forwards.list()[0]?.open === 1)
+    await vi.waitUntil(() => forwards.list()[0]?.open === 1, WAIT)
     first.destroy()
-    await vi.waitUntil(() => forwards.list()[0]?.open === 0)
-    await vi.waitUntil(() => node.sockets.size === 0)
+    await vi.waitUntil(() => forwards.list()[0]?.open === 0, WAIT)
+    await vi.waitUntil(() => node.sockets.size === 0, WAIT)
     expect(node.requests.map(({ url }) => url)).toEqual(['/logs/first'])
   })
 
@@ -308,7 +309,7 @@ describe('a forward', () => {
         before = sent
         return isStill
       },
-      { interval: 100 },
+      { interval: 100, timeout: 5_000 },
     )
     // What the kernel's socket buffers take.
     expect(sent).toBeLessThan(400)
@@ -364,7 +365,7 @@ describe('the life of a forward', () => {
 
   it('ends when it is not used', async () => {
     const { forwards, master, path } = await setup(text('x'), { expireMs: 40 })
-    await vi.waitUntil(() => forwards.list().length === 0)
+    await vi.waitUntil(() => forwards.list().length === 0, WAIT)
     expect(await ask(master.url, `${path}logs/p`)).toMatchObject({ status: 404 })
   })
 
@@ -378,14 +379,14 @@ describe('the life of a forward', () => {
       { expireMs: 20 },
     )
     const answer = ask(master.url, `${path}logs/p`)
-    await vi.waitUntil(() => held.length === 1)
+    await vi.waitUntil(() => held.length === 1, WAIT)
     const { id } = forwards.list()[0] as { id: string }
     const used = performance.now()
-    await vi.waitUntil(() => performance.now() - used > 100)
+    await vi.waitUntil(() => performance.now() - used > 100, WAIT)
     expect(forwards.list()).toMatchObject([{ id, open: 1 }])
     held[0]?.()
     expect((await answer).text).toBe('beginend')
-    await vi.waitUntil(() => forwards.list().length === 0)
+    await vi.waitUntil(() => forwards.list().length === 0, WAIT)
   })
 
   it('can be dropped, with what it transfers', async () => {
@@ -395,7 +396,7 @@ describe('the life of a forward', () => {
     expect(forwards.drop(id)).toBe(true)
     expect(forwards.drop(id)).toBe(false)
     await expect(once(answer.resume(), 'end')).rejects.toThrow('aborted')
-    await vi.waitUntil(() => node.sockets.size === 0)
+    await vi.waitUntil(() => node.sockets.size === 0, WAIT)
     expect(await ask(master.url, `${path}logs/p`)).toMatchObject({ status: 404 })
   })
 

@@ -314,6 +314,10 @@ describe('a cluster with a password', () => {
     })
     await cluster.nodeIs('slave2', { state: 'online' })
     expect(await cluster.ended(await cluster.schedule('quick', { node: 'slave2' }))).toMatchObject({ node: 'slave2' })
+    // The configuration still has the old one, which it has not changed.
+    await cluster.master.stop()
+    await cluster.master.startAgain()
+    await cluster.nodeIs('slave2', { state: 'online' })
     expect(cluster.master.logs).not.toContain('changed-9')
   })
 })
