@@ -30,6 +30,7 @@ import { LedgerPlaces } from './cluster/ledger-places.ts'
 import { NodeTailStream } from './cluster/node-tail-stream.ts'
 import { ScrapydFiles } from './cluster/scrapyd-files.ts'
 import { ScrapydNode } from './cluster/scrapyd-node.ts'
+import { isNameOf } from './projects/project-versions.ts'
 import { RemoteJobs } from './storage/remote-jobs.ts'
 import { LOCAL_NODE } from './storage/jobs.ts'
 import { NodeStore } from './storage/nodes.ts'
@@ -130,6 +131,7 @@ export function createMaster(core: Core): Role {
     nodes,
     nodeName,
     isAllCodeSame,
+    isVersion: isNameOf,
     passLocalCancel: (row) => launcher.cancel(row.key),
     passRemoteCancel: (node, key) => void membership.passCancel(node, key),
     whyPending: ({ key, project, spider, pinned_node: pinned }) => {

@@ -1,12 +1,17 @@
 import { once } from 'node:events'
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import type { RequestListener } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { onTestFinished, describe, expect, it, vi } from 'vitest'
 import { ForwardProxy, type ForwardProxyOptions } from '../../../src-daemon/cluster/forward-proxy.ts'
 import { Forwards } from '../../../src-daemon/cluster/forwards.ts'
 import type { NodeTarget } from '../../../src-daemon/cluster/node-target.ts'
 import { WAIT } from './cluster-parts.ts'
 import { ask, open, serve, targetAt, type TestServer } from './http-servers.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 interface Setup {
   readonly forwards: Forwards
@@ -316,6 +321,29 @@ describe('a forward', () => {
     let got = 0
     for await (const bytes of answer) got += (bytes as Buffer).length
     expect(got).toBe(1_000 * piece.length)
+  })
+
+  it('holds nothing of what it has passed on', async () => {
+    const piece = Buffer.alloc(1_048_576)
+    const { master, path } = await setup((_request, response) => {
+      response.writeHead(200, { 'Content-Length': 8 * piece.length })
+      for (let n = 0; n < 8; n++) response.write(piece)
+      response.end()
+    })
+    const held = () => {
+      collectGarbage()
+      return process.memoryUsage().arrayBuffers
+    }
+    const download = async () => {
+      let got = 0
+      for await (const bytes of await open(master.url, `${path}logs/p`)) got += (bytes as Buffer).length
+      expect(got).toBe(8 * piece.length)
+    }
+    await download()
+    const before = held()
+    for (let n = 0; n < 24; n++) await download()
+    // What Node frees a moment later is no leak: 200 MiB went through.
+    await vi.waitUntil(() => held() - before < 2 * piece.length, WAIT)
   })
 
   it('asks again when a kept connection was closed by the node at that moment', async () => {

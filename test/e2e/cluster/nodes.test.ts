@@ -6,6 +6,15 @@ import type { DaemonProcess } from '../../helpers/daemon-process.ts'
 import { steadyPort, TestCluster } from '../../helpers/test-cluster.ts'
 import { until } from '../../helpers/until.ts'
 
+/** `ping_interval` of the test clusters. */
+const PING_MS = 1_000
+
+/** Milliseconds between two places in the interval of pings. */
+function apart(a: number, b: number): number {
+  const distance = Math.abs(a - b)
+  return Math.min(distance, PING_MS - distance)
+}
+
 describe('the nodes of a cluster', () => {
   let cluster: TestCluster
   let call: DaemonProcess['client']['call']
@@ -50,6 +59,18 @@ describe('the nodes of a cluster', () => {
     expect(Date.parse(seen.last_seen ?? '')).toBeGreaterThanOrEqual(Date.parse(seen.since))
     // Newest first; on a machine that has much to do, a first ping may have been too slow.
     expect(seen.history[0]).toEqual({ at: seen.since, state: 'online', reason: null })
+  })
+
+  it('are pinged one after the other, not all at once', async () => {
+    const ids = await Promise.all(['slave1', 'slave2', 'slave3'].map(idOf))
+    const places = await until('each was pinged three times at a place of its own', async () => {
+      const nodes = await Promise.all(ids.map((id) => call('getClusterNode', { params: { id } })))
+      const last = nodes.map(({ latency }) => latency.slice(-3).map(({ at }) => Date.parse(at) % PING_MS))
+      const areSteady = last.every((times) => times.length === 3 && times.every((at) => apart(at, times[0]!) < 100))
+      const firsts = last.map((times) => times[0]!).toSorted((a, b) => a - b)
+      return areSteady && firsts.every((at, index) => apart(at, firsts[(index + 1) % 3]!) > 200) && firsts
+    })
+    expect(places).toHaveLength(3)
   })
 
   it('go offline with the reason, and come back', async () => {
