@@ -190,7 +190,9 @@ describe('the nodes of a cluster', () => {
       await once(web, 'listening')
       const { port } = web.address() as AddressInfo
       await expect(call('addNode', { body: { host: `127.0.0.1:${port}` } })).rejects.toThrow(/not a Scrapyd/)
-      await expect(call('addNode', { body: { host: `127.0.0.1:${cluster.master.port}` } })).rejects.toThrow(/itself/)
+      for (const itself of ['127.0.0.1', 'localhost', '127.1']) {
+        await expect(call('addNode', { body: { host: `${itself}:${cluster.master.port}` } })).rejects.toThrow(/itself/)
+      }
       await expect(call('addNode', { body: { host: 'http://a/b' } })).rejects.toThrow('host is invalid')
       expect(await names()).toEqual(['master1', 'slave1', 'slave2', 'slave3'])
     })
@@ -228,6 +230,8 @@ describe('a list of slaves with every mistake in it', () => {
         first!.replace('127.0.0.1', 'localhost'),
         `http://me:wrong-secret@${locked}`,
         `127.0.0.1:${own}`,
+        // The same by another name.
+        `http://LocalHost:${own}`,
         `127.0.0.1:${nobody}`,
         `127.0.0.1:${(web.address() as AddressInfo).port}`,
       ],
@@ -255,10 +259,9 @@ describe('a list of slaves with every mistake in it', () => {
         state: 'unknown',
         last_error: expect.stringContaining('user name or password is wrong'),
       })
-      expect(about(`127.0.0.1:${cluster.master.port}`)).toEqual({
-        state: 'unknown',
-        last_error: expect.stringContaining('this master itself'),
-      })
+      const itself = { state: 'unknown', last_error: expect.stringContaining('this master itself') }
+      expect(about(`127.0.0.1:${cluster.master.port}`)).toEqual(itself)
+      expect(about(`localhost:${cluster.master.port}`)).toEqual(itself)
       expect(about(`127.0.0.1:${nobody}`)).toEqual({
         state: 'offline',
         last_error: expect.stringContaining('connection refused'),
