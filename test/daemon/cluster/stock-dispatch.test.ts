@@ -16,6 +16,10 @@ class Memory {
   isDeaf = false
   isListing = true
 
+  start(job: { readonly id: string; readonly project: string; readonly spider: string }): void {
+    this.#jobs.set(job.id, job)
+  }
+
   restart(): void {
     this.#jobs = new Map()
     this.isListing = true
@@ -39,7 +43,7 @@ class Memory {
         string,
       ]
       this.scheduled.push(id)
-      this.#jobs.set(id, { id, project, spider })
+      this.start({ id, project, spider })
       if (this.isDeaf) request.socket.destroy()
       else say({ jobid: id })
     })
@@ -123,5 +127,10 @@ describe('a job on a stock Scrapyd', () => {
       reason: expect.stringContaining('it may have run there'),
     })
     expect(memory.scheduled).toHaveLength(2)
+    // It was only late: a proxy had kept the request.
+    const { id, project, spider } = parts.jobs.get(forgotten)!
+    memory.start({ id, project, spider })
+    expect(await rowIn(parts, forgotten, 'running')).toMatchObject({ outcome: null, reason: null, ended_at: null })
+    expect(parts.jobs.runsOf(project, spider, id)).toHaveLength(1)
   }, 20_000)
 })

@@ -223,7 +223,8 @@ describe('a list of slaves with every mistake in it', () => {
         { nodeName: 'twin' },
         { nodeName: 'locked', scrapyd: { username: 'a', password: 'b' } },
       ],
-      master: { scrapyd: { http_port: own } },
+      // What makes a master is its identity, whatever it is called.
+      master: { nodeName: 'slave001', scrapyd: { http_port: own } },
       hosts: ([first, second, locked]) => [
         first!,
         second!,
@@ -277,6 +278,7 @@ describe('a list of slaves with every mistake in it', () => {
       expect(about(`127.0.0.1:${second}`).state).toBe('online')
       return true
     })
+    expect((await cluster.nodes())[0]).toMatchObject({ name: 'slave001', identity: 'master', state: 'online' })
     // Two nodes with one name: both work, and have names of their own here.
     const online = (await cluster.nodes()).filter((node) => node.url !== null && node.state === 'online')
     expect(online).toHaveLength(2)
