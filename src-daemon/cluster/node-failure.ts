@@ -37,19 +37,11 @@ export function neverArrived(error: unknown): boolean {
   if (error instanceof NodeCallError) return !error.mayHaveArrived
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverArrived)
   if (!(error instanceof Error)) return false
-  if ('code' in error && NO_CONNECTION.has(String(error.code))) return true
+  // The same codes (no route to the host …) may end a connection that had carried the request already.
+  if ('syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')) return true
+  if ('code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT') return true
   return error.cause !== undefined && neverArrived(error.cause)
 }
-
-const NO_CONNECTION: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EHOSTDOWN',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
 
 /** What became of the connection, in words; `answerMs` is how long was waited. */
 export function failureOf(error: unknown): { readonly kind: FailureKind; readonly words: string } {

@@ -251,10 +251,14 @@ describe('a dispatcher', () => {
       expect(puts(parts.fake(second))).toEqual([])
     })
 
+    const failed = (code: string, syscall: string) => Object.assign(new Error(code), { code, syscall })
+
     it.each([
-      ['ECONNREFUSED', new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) })],
-      ['two addresses', new AggregateError([1, 2].map(() => Object.assign(new Error(), { code: 'ECONNREFUSED' })))],
-    ])('gives the job to another at once when there was not even a connection (%s)', async (_, cause) => {
+      ['refused', new TypeError('fetch failed', { cause: failed('ECONNREFUSED', 'connect') })],
+      ['to no address', new AggregateError([1, 2].map(() => failed('ECONNREFUSED', 'connect')))],
+      ['to an unknown host', new TypeError('fetch failed', { cause: failed('ENOTFOUND', 'getaddrinfo') })],
+      ['that was never there', Object.assign(new Error('late'), { code: 'UND_ERR_CONNECT_TIMEOUT' })],
+    ])('gives the job to another at once: a connection %s has carried nothing', async (_, cause) => {
       const { parts, first, second } = await world()
       parts.fake(first).answers.putDispatch = () => {
         throw new NodeUnreachableError('nothing listens there', { cause })
@@ -262,6 +266,23 @@ describe('a dispatcher', () => {
       parts.fake(second).answers.putDispatch = accept
       expect(await rowIn(parts, await schedule(parts), 'starting')).toMatchObject({ node_id: second.id })
       expect(parts.fake(first).asked('deleteDispatch')).toEqual([])
+    })
+
+    it.each([
+      ['was reset', failed('ECONNRESET', 'read')],
+      ['lost its way', failed('EHOSTUNREACH', 'read')],
+      ['failed for one address of two', new AggregateError([failed('ECONNREFUSED', 'connect'), new Error('?')])],
+    ])('asks first where the job is: a connection that %s may have carried it', async (_, cause) => {
+      const { parts, first, second } = await world()
+      parts.fake(first).answers.putDispatch = () => {
+        throw new NodeUnreachableError('gone', { cause })
+      }
+      parts.fake(first).answers.deleteDispatch = ({ params }: Put) => ({
+        revoked: false,
+        job: slaveJob({ key: params.key }),
+      })
+      expect(await rowIn(parts, await schedule(parts), 'running')).toMatchObject({ node_id: first.id })
+      expect(puts(parts.fake(second))).toEqual([])
     })
 
     it('leaves the job where it is as long as the node says nothing, is offline, or not followed', async () => {
