@@ -30,6 +30,7 @@ import { LedgerPlaces } from './cluster/ledger-places.ts'
 import { NodeTailStream } from './cluster/node-tail-stream.ts'
 import { ScrapydFiles } from './cluster/scrapyd-files.ts'
 import { ScrapydNode } from './cluster/scrapyd-node.ts'
+import { isNameOf } from './projects/project-versions.ts'
 import { RemoteJobs } from './storage/remote-jobs.ts'
 import { LOCAL_NODE } from './storage/jobs.ts'
 import { NodeStore } from './storage/nodes.ts'
@@ -130,13 +131,14 @@ export function createMaster(core: Core): Role {
     nodes,
     nodeName,
     isAllCodeSame,
+    isVersion: isNameOf,
     passLocalCancel: (row) => launcher.cancel(row.key),
     passRemoteCancel: (node, key) => void membership.passCancel(node, key),
-    whyPending: ({ key, project, spider, pinned_node }) => {
+    whyPending: ({ key, project, spider, pinned_node: pinned }) => {
       const row = jobs.get(key)
       // It was scheduled on that node itself: its own poller starts it.
       if (row?.node_id != null) return `Waits in the queue of ${row.node}`
-      return dispatcher.whyPending(project, spider, pinned_node)
+      return dispatcher.whyPending({ project, spider, version: row?.requested_version ?? null }, pinned)
     },
   })
   const { node: local, desk, probe, jobsPage } = createLocalNode(core, reach, () => dispatcher.wake())

@@ -10,6 +10,17 @@ const MOST_POINTS = 1_000
 const REFUSAL_MS = 15_000
 const BUSY_MS = 1_000
 
+/** What a job needs of a node. */
+export interface JobWish {
+  readonly project: string
+  readonly spider: string
+  /** The version it asks for; null: whatever is there. */
+  readonly version: string | null
+}
+
+/** What a node said no to: everything for a moment, a project, or one version of one spider. */
+export type RefusalScope = 'busy' | { readonly project: string } | JobWish
+
 /** A node of the cluster in memory: its row, and what is only worth knowing now. */
 export class ClusterNode {
   row: NodeRow
@@ -91,27 +102,25 @@ export class ClusterNode {
     return this.known.projects.some((code) => code.project === project)
   }
 
-  /** The node said no to a project, a spider, or to everything for a moment (`busy`). */
-  refuse(scope: 'busy' | `${string}\n${string}`, reason: string, now: number): void {
-    this.#refusals.set(scope, { until: now + (scope === 'busy' ? BUSY_MS : REFUSAL_MS), reason })
+  /** The node said no. */
+  refuse(scope: RefusalScope, reason: string, now: number): void {
+    for (const [key, { until }] of this.#refusals) if (until <= now) this.#refusals.delete(key)
+    this.#refusals.set(refusalKey(scope), { until: now + (scope === 'busy' ? BUSY_MS : REFUSAL_MS), reason })
   }
 
-  /** Why the node does not take that spider at the moment; null when it does. */
-  refusal(project: string, spider: string, now: number): string | null {
-    return this.problem ?? this.#refused('busy', now) ?? this.lacks(project, spider, now)
+  /** Why the node does not take such a job at the moment; null when it does. */
+  refusal(wish: JobWish, now: number): string | null {
+    return this.problem ?? this.#refused('busy', now) ?? this.lacks(wish, now)
   }
 
-  /** Why it cannot start that spider at all, as it said a while ago; null when it never said so. */
-  lacks(project: string, spider: string, now: number): string | null {
-    return this.#refused(`${project}\n`, now) ?? this.#refused(`${project}\n${spider}`, now)
+  /** Why it cannot start such a job at all, as it said a while ago; null when it never said so. */
+  lacks(wish: JobWish, now: number): string | null {
+    return this.#refused({ project: wish.project }, now) ?? this.#refused(wish, now)
   }
 
-  #refused(scope: string, now: number): string | null {
-    const refusal = this.#refusals.get(scope)
-    if (refusal === undefined) return null
-    if (refusal.until > now) return refusal.reason
-    this.#refusals.delete(scope)
-    return null
+  #refused(scope: RefusalScope, now: number): string | null {
+    const refusal = this.#refusals.get(refusalKey(scope))
+    return refusal !== undefined && refusal.until > now ? refusal.reason : null
   }
 
   /** Something changed there: it may take now what it refused before. */
@@ -148,6 +157,11 @@ export class ClusterNode {
       waiting: [...waiting],
     }
   }
+}
+
+function refusalKey(scope: RefusalScope): string {
+  if (scope === 'busy') return scope
+  return 'spider' in scope ? [scope.project, scope.spider, scope.version].join('\n') : `${scope.project}\n`
 }
 
 function iso(ms: number): string {

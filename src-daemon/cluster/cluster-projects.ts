@@ -7,7 +7,7 @@ import { spiderHistory, type LocalNode } from '../node/local-node.ts'
 import type { LocalProjects } from '../node/projects-port.ts'
 import { lastPullOf, projectLoads, projectView } from '../node/views.ts'
 import type { JobStore } from '../storage/jobs.ts'
-import type { NodeStore } from '../storage/nodes.ts'
+import type { NodeStore, NodeTask } from '../storage/nodes.ts'
 import type { StatsStore } from '../storage/stats.ts'
 import type { Writer } from '../storage/writer.ts'
 import type { ClusterNode } from './cluster-node.ts'
@@ -244,11 +244,15 @@ export class ClusterProjects {
   async #everywhere(
     ask: (node: ClusterNode) => Promise<DetailRow>,
     task: 'addproject' | 'delproject',
-    body: Readonly<Record<string, unknown>>,
+    body: { readonly project: string; readonly path?: string | null },
   ): Promise<readonly DetailRow[]> {
     const { nodes, store, writer } = this.#parts
     const later = async (node: ClusterNode, why: string) => {
-      await writer.write(() => store.addTask(node.id, task, JSON.stringify(body), Date.now()))
+      await writer.write(() => {
+        // The last word on a project counts: a script that goes on asking for a dead node must not fill the database.
+        for (const waiting of store.tasks(node.id)) if (isAbout(waiting, body.project)) store.deleteTask(waiting.n)
+        store.addTask(node.id, task, JSON.stringify(body), Date.now())
+      })
       return detail(node.name, false, `${why}; it gets this when it is back`)
     }
     const slaves = nodes.list().filter((node) => node.row.kind !== 'scrapyd')
@@ -268,6 +272,11 @@ export class ClusterProjects {
       'value' in result ? result.value : detail(result.item.name, false, (result.error as Error).message),
     )
   }
+}
+
+function isAbout({ kind, body }: NodeTask, project: string): boolean {
+  const isOfProject = kind === 'addproject' || kind === 'delproject'
+  return isOfProject && (JSON.parse(body) as { project?: string }).project === project
 }
 
 function detail(node: string, ok: boolean, message: string, spiders = 0): DetailRow {

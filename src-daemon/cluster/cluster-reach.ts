@@ -1,4 +1,4 @@
-import { NodeNotFoundError, ProjectNotFoundError, SpiderNotFoundError } from '../errors.ts'
+import { NodeNotFoundError, ProjectNotFoundError, SpiderNotFoundError, VersionNotFoundError } from '../errors.ts'
 import type { Reach } from '../jobs/job-desk.ts'
 import type { LocalProjects } from '../node/projects-port.ts'
 import { LOCAL_NODE, type JobRow } from '../storage/jobs.ts'
@@ -19,6 +19,8 @@ export function clusterReach(parts: {
   readonly nodes: Nodes
   readonly nodeName: string
   readonly isAllCodeSame: boolean
+  /** Whether a version that is asked for is that commit. */
+  readonly isVersion: (version: string, commit: string) => boolean
   readonly passLocalCancel: (row: JobRow) => Promise<void>
   readonly passRemoteCancel: (node: ClusterNode, key: string) => void
   readonly whyPending: Reach['whyPending']
@@ -26,6 +28,11 @@ export function clusterReach(parts: {
   const { local, projects, nodes } = parts
   const hasLocal = (name: string) => projects.list().some((project) => project.name === name)
   const holders = (name: string) => nodes.list().filter((node) => node.hasProject(name))
+  /** The eggs of a stock Scrapyd are its own affair: it is asked when it gets the job. */
+  const hasVersion = (node: ClusterNode, project: string, version: string) => {
+    const commit = node.known.projects.find((code) => code.project === project)?.commit ?? null
+    return node.row.kind === 'scrapyd' || (commit !== null && parts.isVersion(version, commit))
+  }
   return {
     requireProject(name) {
       if (!hasLocal(name) && holders(name).length === 0) throw new ProjectNotFoundError(name)
@@ -43,6 +50,9 @@ export function clusterReach(parts: {
         }
       }
       if (others.length === 0) throw new ProjectNotFoundError(project)
+      if (version !== null && version !== '' && !others.some((node) => hasVersion(node, project, version))) {
+        throw new VersionNotFoundError(version)
+      }
       const lists = others.map((node) => node.known.spiders[project]).filter((list) => list !== undefined)
       // Without any list yet the nodes themselves say no.
       if (lists.length > 0 && !lists.some((list) => list.includes(spider))) throw new SpiderNotFoundError(spider)

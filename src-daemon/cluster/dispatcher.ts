@@ -1,5 +1,5 @@
 import type { DispatchReply } from '../api/contract/endpoints.ts'
-import type { Job } from '../api/contract/values.ts'
+import type { Job, JobOutcome } from '../api/contract/values.ts'
 import type { Ledger } from '../jobs/ledger.ts'
 import type { Launcher } from '../jobs/launcher.ts'
 import { nextJob } from '../jobs/queue.ts'
@@ -8,9 +8,10 @@ import { LOCAL_NODE, type JobRow, type JobStore, type PendingGroup } from '../st
 import type { NodeStore } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
 import { placeJob, type Candidate, type Placement } from './balancer.ts'
-import type { ClusterNode } from './cluster-node.ts'
+import type { ClusterNode, JobWish, RefusalScope } from './cluster-node.ts'
 import type { Mirror } from './mirror.ts'
 import type { NodeClients } from './node-client.ts'
+import { neverArrived } from './node-failure.ts'
 import type { Nodes } from './nodes.ts'
 
 /** A request that arrives later than this (in the slave's clock) is refused there. */
@@ -20,7 +21,7 @@ const SETTLE_RETRY_MS = 1_000
 
 /** Sends jobs to stock Scrapyd servers, which know no dispatches. */
 export interface ScrapydDispatch {
-  /** What the server said, in a dispatch's words. Throws when that cannot be known. */
+  /** What the server said, in a dispatch's words; `accepted` comes without the job. Throws when that cannot be known. */
   send(node: ClusterNode, row: JobRow): Promise<DispatchReply>
   /** Whether the server knows the job (after no answer). Throws when it cannot be asked. */
   knows(node: ClusterNode, row: JobRow): Promise<boolean>
@@ -100,14 +101,14 @@ export class Dispatcher {
   }
 
   /** Why a job waits, in words; null when it is about to start. */
-  whyPending(project: string, spider: string, pinned: string | null): string | null {
+  whyPending(wish: JobWish, pinned: string | null): string | null {
     if (this.#looked === null) {
       this.#looked = this.#candidates()
       setImmediate(() => {
         this.#looked = null
       })
     }
-    return this.#place(project, spider, pinned, this.#looked).reason
+    return this.#place(wish, pinned, this.#looked).reason
   }
 
   async #tick(): Promise<void> {
@@ -135,10 +136,11 @@ export class Dispatcher {
     const running = this.#runningByProject()
     const placements = new Map<string, Placement>()
     const place = (head: PendingGroup) => {
-      const group = `${head.project}\n${head.spider}\n${head.pinned_node ?? ''}`
+      const wish = wishOf(head)
+      const group = [wish.project, wish.spider, wish.version, head.pinned_node].join('\n')
       let placement = placements.get(group)
       if (placement === undefined) {
-        placement = this.#place(head.project, head.spider, head.pinned_node, candidates)
+        placement = this.#place(wish, head.pinned_node, candidates)
         placements.set(group, placement)
       }
       return placement
@@ -199,6 +201,10 @@ export class Dispatcher {
       await this.#answered(row, node, reply)
     } catch (error) {
       if (this.#stopped) return
+      if (neverArrived(error)) {
+        const reason = error instanceof Error ? error.message : String(error)
+        return this.#takeBack(row, node, 'busy', `cannot be reached (${reason})`)
+      }
       // Not sent elsewhere: it may run there. `settle` asks until it is known.
       this.#parts.log.warn(`${node.name} did not answer the dispatch of job ${row.key}`, error)
     }
@@ -227,17 +233,16 @@ export class Dispatcher {
     switch (answer) {
       case 'accepted':
       case 'already':
-        if (job !== null) await this.#taken(row, node, job)
-        return
+        return this.#taken(row, node, job)
       case 'no-project':
-        return this.#takeBack(row, node, `${row.project}\n`, reason ?? `does not have ${row.project}`)
+        return this.#takeBack(row, node, { project: row.project }, reason ?? `does not have ${row.project}`)
       case 'no-spider':
       case 'unstartable': {
         const why = reason ?? 'cannot start this spider'
-        node.refuse(`${row.project}\n${row.spider}`, why, Date.now())
-        if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, `${row.project}\n${row.spider}`, why)
-        await this.#end(row, `${node.name}: ${why}`)
-        return
+        const wish = wishOf(row)
+        node.refuse(wish, why, Date.now())
+        if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, wish, why)
+        return this.#end(row, 'failed', `${node.name}: ${why}`)
       }
       case 'foreign':
         node.problem = reason
@@ -249,31 +254,37 @@ export class Dispatcher {
 
   /** Whether another node may still be able to start the job, now or when it has a free slot. */
   #isTakenElsewhere(row: JobRow): boolean {
-    const { project, spider, pinned_node } = row
+    const wish = wishOf(row)
     const idle = { online: true, paused: false, used: 0, behind: null }
     const candidates = this.#candidates().map((candidate) => ({ ...candidate, ...idle }))
-    const lacks = (node: ClusterNode) => node.problem ?? node.lacks(project, spider, Date.now())
-    return this.#place(project, spider, pinned_node, candidates, lacks).node !== null
+    const lacks = (node: ClusterNode) => node.problem ?? node.lacks(wish, Date.now())
+    return this.#place(wish, row.pinned_node, candidates, lacks).node !== null
   }
 
-  /** The node has the job. What its event feed told meanwhile is newer than this answer. */
-  async #taken(row: JobRow, node: ClusterNode, job: Job): Promise<void> {
+  /**
+   * The node has the job. What its event feed told meanwhile is newer than this answer. A stock Scrapyd (null) has only
+   * said that it has it: stored at once, so that it is lost, and not sent again, when it has forgotten it until it is asked.
+   */
+  async #taken(row: JobRow, node: ClusterNode, job: Job | null): Promise<void> {
     const { jobs, writer, mirror, ledger, passCancel } = this.#parts
-    const ended = await writer.write(() => {
-      const now = jobs.get(row.key)
-      return now !== null && isStillSent(row, now) ? mirror.apply(node, job) : null
-    })
-    if (ended !== null) ledger.announceEnd(ended)
+    if (job === null) {
+      await ledger.change(
+        row.key,
+        (now) => isStillSent(row, now),
+        () => ({ state: 'pending' }),
+      )
+    } else {
+      const ended = await writer.write(() => {
+        const now = jobs.get(row.key)
+        return now !== null && isStillSent(row, now) ? mirror.apply(node, job) : null
+      })
+      if (ended !== null) ledger.announceEnd(ended)
+    }
     if (jobs.get(row.key)?.cancel_requested_at != null) passCancel(node, row.key)
   }
 
   /** Back into the queue: the node said no, or has taken the revocation. */
-  async #takeBack(
-    row: JobRow,
-    node: ClusterNode,
-    scope: 'busy' | `${string}\n${string}`,
-    reason: string,
-  ): Promise<void> {
+  async #takeBack(row: JobRow, node: ClusterNode, scope: RefusalScope, reason: string): Promise<void> {
     node.refuse(scope, reason, Date.now())
     const { ledger, jobs } = this.#parts
     await ledger.change(
@@ -281,17 +292,19 @@ export class Dispatcher {
       (now) => isStillSent(row, now) && now.cancel_requested_at === null,
       () => ({ state: 'pending', node_id: null, node: null, assigned_at: null }),
     )
-    if (jobs.get(row.key)?.cancel_requested_at != null) await this.#end(row, 'Cancelled before it was started')
+    if (jobs.get(row.key)?.cancel_requested_at != null) {
+      await this.#end(row, 'cancelled', 'Cancelled before it was started')
+    }
   }
 
-  /** Ends a job that no node will start. */
-  async #end(row: JobRow, reason: string): Promise<void> {
+  /** Ends a job that no node will start, or that must not be sent again. */
+  async #end(row: JobRow, outcome: JobOutcome, reason: string): Promise<void> {
     const ended = await this.#parts.ledger.change(
       row.key,
       (now) => isStillSent(row, now),
       (now) => ({
         state: 'finished',
-        outcome: now.cancel_requested_at === null ? 'failed' : 'cancelled',
+        outcome: now.cancel_requested_at === null ? outcome : 'cancelled',
         reason,
         ended_at: Date.now(),
       }),
@@ -321,7 +334,12 @@ export class Dispatcher {
     try {
       if (node.row.kind === 'scrapyd') {
         if (await this.#parts.scrapyd.knows(node, row)) return false
-        await this.#takeBack(row, node, 'busy', 'did not get the job')
+        // Started and forgotten by a restart, or never received: nobody can tell, and it must not run twice.
+        await this.#end(
+          row,
+          'lost',
+          `${node.name}, a stock Scrapyd, did not answer when it was given the job, and does not know it; it may have run there`,
+        )
         return true
       }
       const { revoked, job } = await this.#parts.clients
@@ -343,13 +361,13 @@ export class Dispatcher {
   }
 
   #place(
-    project: string,
-    spider: string,
+    wish: JobWish,
     pinned: string | null,
     candidates: readonly Candidate[],
-    refusal = (node: ClusterNode) => node.refusal(project, spider, Date.now()),
+    refusal = (node: ClusterNode) => node.refusal(wish, Date.now()),
   ): Placement {
     const { nodes, isAllCodeSame } = this.#parts
+    const { project, spider } = wish
     return placeJob(
       project,
       spider,
@@ -411,6 +429,14 @@ export class Dispatcher {
 
 function behind({ followFailure }: ClusterNode): string {
   return `what happens there is not known yet${followFailure === null ? '' : ` (${followFailure})`}`
+}
+
+function wishOf({
+  project,
+  spider,
+  requested_version,
+}: Pick<JobRow, 'project' | 'spider' | 'requested_version'>): JobWish {
+  return { project, spider, version: requested_version }
 }
 
 function attemptOf(row: JobRow): number {

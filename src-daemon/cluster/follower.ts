@@ -12,7 +12,7 @@ import type { NodeClient } from './node-client.ts'
 const RETRY_MS = [200, 500, 1_000, 2_000, 5_000] as const
 /** What the slave may forget is not urgent; a request a second to each of many nodes would be a burden. */
 const ACK_WITHIN_MS = 60_000
-/** Events that share a transaction: a long replay must not block the event loop. */
+/** Rows that share a transaction: a long replay must not block the event loop. A page of a snapshot has many of them. */
 const BATCH = 500
 
 export interface FollowerParts {
@@ -69,6 +69,8 @@ export class Follower {
   /** Ends the present stream only: it is opened again. */
   #cut = new AbortController()
   #waiting: FeedEvent[] = []
+  /** In what waits. */
+  #rows = 0
   #flushing: Promise<void> | null = null
   #acknowledged: { readonly feed: string; readonly seq: number } | null = null
   #ackTimer: NodeJS.Timeout | null = null
@@ -114,7 +116,7 @@ export class Follower {
         for await (const events of this.#open(signal)) {
           for (const event of events) this.#take(event)
           // A slow disk: the slave is read no faster than its events can be stored.
-          if (this.#waiting.length >= 2 * BATCH) await this.#flushing
+          if (this.#rows >= 2 * BATCH) await this.#flushing
         }
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error)
@@ -126,6 +128,7 @@ export class Follower {
       this.#cut.abort()
       node.inStep = false
       this.#waiting = []
+      this.#rows = 0
       await this.#flushing
       this.#snapshot = null
       this.#isResetting = false
@@ -171,6 +174,7 @@ export class Follower {
       default:
     }
     this.#waiting.push(event)
+    this.#rows += rowsIn(event)
     this.#flushing ??= this.#flush()
   }
 
@@ -181,7 +185,7 @@ export class Follower {
       // All that arrived together goes into one transaction.
       await Promise.resolve()
       while (this.#waiting.length > 0) {
-        const events = this.#waiting.splice(0, BATCH)
+        const events = this.#next()
         const stored = await writer.writePatiently(() => this.#store(events))
         const { feed, cursor, cursor_at } = stored
         node.row = { ...node.row, feed, cursor, cursor_at }
@@ -202,6 +206,15 @@ export class Follower {
     } finally {
       this.#flushing = null
     }
+  }
+
+  /** What goes into the next transaction. */
+  #next(): readonly FeedEvent[] {
+    let count = 0
+    let rows = 0
+    for (; rows < BATCH && count < this.#waiting.length; count++) rows += rowsIn(this.#waiting[count]!)
+    this.#rows -= rows
+    return this.#waiting.splice(0, count)
   }
 
   #checkInStep(): void {
@@ -291,6 +304,10 @@ export class Follower {
       })
     }, ackDelay()).unref()
   }
+}
+
+function rowsIn(event: FeedEvent): number {
+  return event.type === 'snapshot' ? 1 + event.jobs.length : 1
 }
 
 /** Different each time: nodes that came in step together must not be told together for ever. */

@@ -1,5 +1,12 @@
 import type { EphemeralEvent } from '../api/contract/events.ts'
-import { assertNever, JobNotFoundError, NodeUnreachableError, NotSupportedError } from '../errors.ts'
+import {
+  assertNever,
+  JobNotFoundError,
+  NodeUnreachableError,
+  NotSupportedError,
+  StorageError,
+  UnauthorizedError,
+} from '../errors.ts'
 import { LOCAL_NODE, type JobRow, type JobStore } from '../storage/jobs.ts'
 import type { NodePatch, NodeStore, NodeTask } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
@@ -14,6 +21,7 @@ import { UnusableNodeError, type PingResult } from './pinger.ts'
 
 /** A node that must think about a task (list spiders of a new project) gets this long. */
 const TASK_MS = 60_000
+const LONGEST_NAME = 100
 /** What changes with every ping and is only worth keeping roughly is written this often. */
 const STORE_EVERY_MS = 60_000
 
@@ -154,7 +162,7 @@ export class Membership {
   }
 
   #patchOf(node: ClusterNode, result: PingResult): NodePatch {
-    const wanted = result.kind === 'slave' ? result.self.node_name : result.name
+    const wanted = shownName(result.kind === 'slave' ? result.self.node_name : result.name, node)
     const name = this.#parts.nodes.uniqueName(node, wanted)
     if (name !== wanted && name !== node.row.name) {
       this.#parts.log.warn(
@@ -327,8 +335,9 @@ export class Membership {
         await this.#tell(node, task)
       } catch (error) {
         if (!this.#has(node)) return
-        // A node that answers "no" will not say yes the next time; one that does not answer keeps its tasks.
-        if (error instanceof NodeUnreachableError) {
+        // A node that answers "no" will not say yes the next time; one that does not answer, cannot store anything now or does
+        // not know us keeps its tasks.
+        if (isForNow(error)) {
           log.debug(`${node.name} did not take ${task.kind}, which waits for it: ${error.message}`)
           return
         }
@@ -448,6 +457,17 @@ interface TaskBody {
   readonly project?: string
   readonly path?: string | null
   readonly note?: string | null
+}
+
+/** A name as it can be shown: what a node calls itself is its own choice. */
+function shownName(name: string, { row }: ClusterNode): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is replaced
+  const plain = name.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ').trim()
+  return plain === '' ? hostOf(row.url) : [...plain].slice(0, LONGEST_NAME).join('')
+}
+
+function isForNow(error: unknown): error is Error {
+  return error instanceof NodeUnreachableError || error instanceof StorageError || error instanceof UnauthorizedError
 }
 
 function isPauseTask(kind: NodeTask['kind']): boolean {

@@ -32,6 +32,17 @@ export class NodeCallError extends NodeUnreachableError {
   }
 }
 
+/** Whether it is certain that the node did not even get the request: there was no connection to it. */
+export function neverArrived(error: unknown): boolean {
+  if (error instanceof NodeCallError) return !error.mayHaveArrived
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(neverArrived)
+  if (!(error instanceof Error)) return false
+  // The same codes (no route to the host …) may end a connection that had carried the request already.
+  if ('syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')) return true
+  if ('code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT') return true
+  return error.cause !== undefined && neverArrived(error.cause)
+}
+
 /** What became of the connection, in words; `answerMs` is how long was waited. */
 export function failureOf(error: unknown): { readonly kind: FailureKind; readonly words: string } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''

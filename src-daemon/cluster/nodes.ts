@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto'
 import type { Node } from '../api/contract/values.ts'
 import type { SlaveHost } from '../config/config.ts'
 import { ConflictError, NodeNotFoundError } from '../errors.ts'
 import type { Ledger } from '../jobs/ledger.ts'
-import type { NodePatch, NodeStore } from '../storage/nodes.ts'
+import type { NodePatch, NodeRow, NodeStore } from '../storage/nodes.ts'
 import type { Writer } from '../storage/writer.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { nodeIdOf, type NodeAddress } from './node-url.ts'
@@ -46,14 +47,13 @@ export class Nodes {
         if (row.source === 'config' && !configured.has(row.id)) store.delete(row.id)
       }
       for (const [id, host] of configured) {
-        // What the configuration leaves open may have been set at run time.
-        const address = {
-          ...(host.username === null ? {} : { username: host.username, password: host.password }),
-          ...(host.maxProc === null ? {} : { max_proc: host.maxProc }),
-        }
+        const row = store.get(id)
         // One that was added at run time and is listed now belongs to the configuration from now on.
-        if (store.get(id) !== null) store.update(id, { source: 'config', ...address })
-        else store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...address })
+        if (row !== null) store.update(id, { source: 'config', ...newlyConfigured(host, row) })
+        else {
+          const configured = newlyConfigured(host, null)
+          store.insert({ id, url: host.url, name: hostOf(host.url), source: 'config', since: now, ...configured })
+        }
       }
       for (const row of store.all()) {
         if (row.removed === 1) continue
@@ -235,6 +235,24 @@ export class Nodes {
 export interface Load {
   readonly pending: number
   readonly running: number
+}
+
+/**
+ * What the configuration says of a node that it did not say when it was read before: what was set at run time counts
+ * until then, and what it leaves open never changes anything.
+ */
+function newlyConfigured(host: SlaveHost, row: NodeRow | null): NodePatch {
+  const { username, password, maxProc } = host
+  const login = username === null ? null : fingerprint(nodeIdOf(host.url), username, password)
+  return {
+    ...(login === (row?.configured_login ?? null) ? {} : { configured_login: login, username, password }),
+    ...(maxProc === (row?.configured_max_proc ?? null) ? {} : { configured_max_proc: maxProc, max_proc: maxProc }),
+  }
+}
+
+/** Tells credentials apart without keeping them: a password that was replaced is not stored. */
+function fingerprint(...parts: readonly (string | null)[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
 /** Made once: `localeCompare` makes one for each comparison. */

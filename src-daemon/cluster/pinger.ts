@@ -30,26 +30,34 @@ export interface PingerParts {
   readonly ping: Ping
   readonly answered: (node: ClusterNode, result: PingResult, sentAt: number, latencyMs: number) => Promise<void>
   readonly failed: (node: ClusterNode, error: unknown) => Promise<void>
-  /** Waits; a test's own tells how long was waited for. */
+  /** Waits, and a clock (ms) that only goes on: a test has its own. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  readonly now?: () => number
 }
 
 /**
- * Asks every node every `ping_interval`, spread over the interval so that many nodes do not make a burst. A node that
- * does not answer costs its own timeout and nobody else's.
+ * Asks every node every `ping_interval`. Each node has its turn, a moment within the interval that it keeps whatever happens,
+ * so that many nodes do not make a burst: not even after something (the start, a network that was cut) made them be asked
+ * all at once. A node that does not answer costs its own timeout and nobody else's.
  */
 export class Pinger {
   readonly #parts: PingerParts
   readonly #loops = new Map<string, { readonly abort: AbortController; wake: () => void }>()
+  readonly #now: () => number
+  /** Turns are reckoned from here. */
+  #epoch: number
 
   constructor(parts: PingerParts) {
     this.#parts = parts
+    this.#now = parts.now ?? (() => performance.now())
+    this.#epoch = this.#now()
     parts.nodes.onAdded((node) => this.#begin(node, 0, Math.random()))
     parts.nodes.onRemoved((node) => this.#end(node.id))
   }
 
   start(): void {
     const nodes = this.#parts.nodes.list()
+    this.#epoch = this.#now()
     // The first round is at once (of a large cluster within two seconds); the next ones are spread over the interval.
     const spread = nodes.length > 10 ? Math.min(this.#parts.intervalMs, 2_000) : 0
     for (const [index, node] of nodes.entries()) {
@@ -87,10 +95,9 @@ export class Pinger {
     place: number,
     loop: { readonly abort: AbortController; wake: () => void },
   ): Promise<void> {
-    const { intervalMs, wait = unheld } = this.#parts
+    const { wait = unheld } = this.#parts
     const { signal } = loop.abort
     let pause = after
-    let isFirst = true
     while (!signal.aborted) {
       const early = new AbortController()
       loop.wake = () => early.abort()
@@ -101,12 +108,18 @@ export class Pinger {
       loop.wake = () => {
         isAsked = true
       }
-      const begun = performance.now()
       await this.#once(node, signal)
-      const share = isFirst ? place : 1
-      isFirst = false
-      pause = isAsked ? AGAIN_MS : Math.max(intervalMs * 0.1, intervalMs * share - (performance.now() - begun))
+      pause = isAsked ? AGAIN_MS : this.#untilTurn(place)
     }
+  }
+
+  /** Milliseconds until the next turn of a node that was asked just now. */
+  #untilTurn(place: number): number {
+    const { intervalMs } = this.#parts
+    // Less than the rest of an interval in which a ping was waited for in vain.
+    const least = intervalMs * 0.05
+    const behind = (this.#now() + least - this.#epoch - place * intervalMs) % intervalMs
+    return least + ((intervalMs - behind) % intervalMs)
   }
 
   async #once(node: ClusterNode, signal: AbortSignal): Promise<void> {

@@ -10,6 +10,10 @@ export interface MirroredJob {
   readonly run: string | null
   /** The node said that it has the job, or has shown it. */
   readonly isConfirmed: boolean
+  /** It was given up, because the node did not know it, or was removed; the node's word counts more. */
+  readonly isLost?: boolean
+  /** That was a moment ago, so that what appears under its id may be it. */
+  readonly mayBeLate?: boolean
 }
 
 /** What the ledger must take over. Only what has changed comes. */
@@ -43,7 +47,8 @@ type Started = (ScrapydRunning | ScrapydFinished) & { readonly state: 'running' 
 
 /**
  * Compares what a stock Scrapyd lists with what the ledger has of it. Pure. A run is known by its start. One that is not
- * known, or waits in the queue, is the oldest job of that id that has not started; else somebody else scheduled it there.
+ * known, or waits in the queue, is the oldest job of that id that has not started, or that was given up before it was seen;
+ * else somebody else scheduled it there.
  * @param known the node's jobs that have not ended, and of the listed ids also those that have
  */
 export function mirrorChanges(listed: ScrapydJobs, known: readonly MirroredJob[]): MirrorChanges {
@@ -69,18 +74,23 @@ function changesOfId(
   const upserts: MirrorUpsert[] = []
   const byRun = new Map(rows.filter(({ run }) => run !== null).map((row) => [row.run, row]))
   const left = new Set(rows.filter(({ state }) => state !== 'finished'))
-  const unstarted = rows.filter(({ state, run }) => run === null && state !== 'finished')
+  const unseen = rows.filter(({ run }) => run === null)
+  const unstarted = [
+    ...unseen.filter(({ state }) => state !== 'finished'),
+    ...unseen.filter(({ isLost, mayBeLate }) => isLost === true && mayBeLate === true),
+  ]
   for (const run of started.toSorted((a, b) => (a.start_time < b.start_time ? -1 : 1))) {
     const row = byRun.get(run.start_time) ?? unstarted.shift()
     if (row !== undefined) left.delete(row)
-    if (row === undefined || row.run === null || (row.state !== run.state && row.state !== 'finished')) {
+    const isOver = row?.state === 'finished' && row.isLost !== true
+    if (row === undefined || row.run === null || row.isLost === true || (row.state !== run.state && !isOver)) {
       upserts.push(startedUpsert(row?.key ?? null, run))
     }
   }
   for (const entry of waiting) {
     const row = unstarted.shift()
     if (row !== undefined) left.delete(row)
-    if (row?.isConfirmed !== true) upserts.push(waitingUpsert(row?.key ?? null, entry))
+    if (row?.isConfirmed !== true || row.isLost === true) upserts.push(waitingUpsert(row?.key ?? null, entry))
   }
   return { upserts, missing: [...left] }
 }

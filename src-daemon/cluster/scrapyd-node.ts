@@ -181,8 +181,10 @@ export class ScrapydNode {
 
   /** Web services answer 200 whatever they say. */
   #read<S extends z.ZodType>(service: string, { status, body }: NodeAnswer, schema: S): z.output<S> {
+    // Of a proxy's 502 or 504 nobody knows what happened behind it.
+    const mayHaveArrived = status < 400 || status >= 500
     const fail = (kind: NodeCallError['kind'], words: string) =>
-      new NodeCallError(this.target, kind, words, status < 400)
+      new NodeCallError(this.target, kind, words, mayHaveArrived)
     if (status === 401 || status === 403) throw fail('wrong-password', 'it refuses the user name and password')
     if (status === 404) throw fail('not-scrapyd', `it has no ${service}`)
     let answer: unknown

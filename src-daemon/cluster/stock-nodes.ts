@@ -29,6 +29,9 @@ export interface StockNodesParts {
   readonly onJobs: (node: ClusterNode) => void
 }
 
+/** A request may lie in a proxy for a while: a job that appears so long after it was given up is still that job. */
+const LATE_MS = 10 * 60_000
+
 /** Stock Scrapyd servers in the cluster: followed by polling, their jobs put into the ledger. */
 export class StockNodes {
   readonly #parts: StockNodesParts
@@ -125,7 +128,8 @@ export class StockNodes {
       started_at: row.startedAt,
       // The node's own word for the run, which tells the runs of one id apart.
       token: row.run,
-      ...(row.state === 'finished' ? this.#ending(row, before, now) : {}),
+      // One that was given up, and was only late, has not ended.
+      ...(row.state === 'finished' ? this.#ending(row, before, now) : { outcome: null, reason: null, ended_at: null }),
     }
     const key = row.key ?? newKey(row.startedAt ?? now)
     if (before === null) {
@@ -145,7 +149,7 @@ export class StockNodes {
     } else if (
       ledger.applyChange(
         key,
-        (current) => current.state !== 'finished',
+        (current) => current.state !== 'finished' || current.outcome === 'lost',
         () => patch,
       ) === null
     )
@@ -196,5 +200,7 @@ function mirrored(row: JobRow): MirroredJob {
     run: row.token,
     // `assigned`: sent, and not seen there yet.
     isConfirmed: row.state !== 'assigned',
+    isLost: row.outcome === 'lost',
+    mayBeLate: (row.ended_at ?? 0) > Date.now() - LATE_MS,
   }
 }

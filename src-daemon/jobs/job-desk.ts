@@ -97,6 +97,13 @@ export class JobDesk {
     let prevstate: CancelReply['prevstate'] = null
     const rows = this.#parts.jobs.unfinished(input.project, input.job)
     const there = rows.filter((row) => input.host !== null && row.node === input.host)
+    if (input.host !== null && there.length === 0 && rows.length > 1) {
+      const places = rows.map((row) => row.node ?? 'the queue').join(', ')
+      throw new InvalidParameterError(
+        'host',
+        `host is invalid: none of the ${rows.length} jobs '${input.job}' is on '${input.host}' (${places})`,
+      )
+    }
     for (const row of there.length > 0 ? there : rows) {
       const before = await this.#cancelRow(row, input.signal, by)
       if (before === 'running' || prevstate === null) prevstate = before

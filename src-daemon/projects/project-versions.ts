@@ -56,6 +56,7 @@ export class ProjectVersions {
   }
 }
 
-function isNameOf(version: string, commit: string): boolean {
+/** Whether a version that is asked for is that commit: its hash, or a piece of it that names it. */
+export function isNameOf(version: string, commit: string): boolean {
   return version.length >= SHORTEST && commit.startsWith(version.toLowerCase())
 }

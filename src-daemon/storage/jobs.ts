@@ -64,7 +64,7 @@ export type NewJobRow = Pick<
 > &
   JobPatch
 
-/** What is still to be placed: the oldest pending job of each (priority, project, spider, pin). */
+/** What is still to be placed: the oldest pending job of each (priority, project, spider, pin, version asked for). */
 export interface PendingGroup {
   readonly n: number
   readonly key: string
@@ -72,6 +72,7 @@ export interface PendingGroup {
   readonly project: string
   readonly spider: string
   readonly pinned_node: string | null
+  readonly requested_version: string | null
 }
 
 interface GroupPlace {
@@ -79,6 +80,7 @@ interface GroupPlace {
   readonly project: string
   readonly spider: string
   readonly pin: string
+  readonly wanted: string
 }
 
 /** Where the log or the items of a job can be read, as a path of this daemon's site; null when the file is gone. */
@@ -89,6 +91,8 @@ export type FileUrl = (
   id: string,
   nodeId: string | null,
 ) => string | null
+
+const GROUP = 'n, key, priority, project, spider, pinned_node, requested_version, rank, pin, wanted'
 
 /** The `jobs` table: single rows and changes. Every method is synchronous; changes belong inside `Writer.write`. */
 export class JobStore {
@@ -116,13 +120,13 @@ export class JobStore {
     )
     // Steps of loose index scans: the first row behind the given place.
     this.#nextProject = db.prepare(
-      `SELECT n, key, priority, project, spider, pinned_node, rank, pin FROM jobs INDEXED BY jobs_queue
+      `SELECT ${GROUP} FROM jobs INDEXED BY jobs_queue
        WHERE state = 'pending' AND node_id IS NULL AND (rank, project) > (:rank, :project) ORDER BY rank, project, n LIMIT 1`,
     )
     this.#nextGroup = db.prepare(
-      `SELECT n, key, priority, project, spider, pinned_node, rank, pin FROM jobs INDEXED BY jobs_groups
-       WHERE state = 'pending' AND node_id IS NULL AND (rank, project, spider, pin) > (:rank, :project, :spider, :pin)
-       ORDER BY rank, project, spider, pin, n LIMIT 1`,
+      `SELECT ${GROUP} FROM jobs INDEXED BY jobs_groups
+       WHERE state = 'pending' AND node_id IS NULL AND (rank, project, spider, pin, wanted) > (:rank, :project, :spider, :pin, :wanted)
+       ORDER BY rank, project, spider, pin, wanted, n LIMIT 1`,
     )
     this.#counts = db.prepare('SELECT state, count FROM job_counts')
   }
@@ -223,18 +227,18 @@ export class JobStore {
     return this.#walk(this.#nextProject)
   }
 
-  /** The oldest pending job of each (priority, project, spider, pin), best priority first. */
+  /** The oldest pending job of each (priority, project, spider, pin, version asked for), best priority first. */
   pendingGroups(): Generator<PendingGroup> {
     return this.#walk(this.#nextGroup)
   }
 
   *#walk(step: Statement): Generator<PendingGroup> {
-    let at: GroupPlace = { rank: -Number.MAX_VALUE, project: '', spider: '', pin: '' }
+    let at: GroupPlace = { rank: -Number.MAX_VALUE, project: '', spider: '', pin: '', wanted: '' }
     for (;;) {
       const row = step.get(at) as (PendingGroup & GroupPlace) | undefined
       if (row === undefined) return
       yield row
-      at = { rank: row.rank, project: row.project, spider: row.spider, pin: row.pin }
+      at = { rank: row.rank, project: row.project, spider: row.spider, pin: row.pin, wanted: row.wanted }
     }
   }
 

@@ -183,6 +183,22 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX revoked_at ON revoked (at);
     `,
   },
+  {
+    name: 'what the configuration said of a node',
+    sql: `
+      -- A fingerprint, and a number: what was set at run time counts until these change. NULL: it said nothing of it.
+      ALTER TABLE nodes ADD COLUMN configured_login TEXT;
+      ALTER TABLE nodes ADD COLUMN configured_max_proc INTEGER;
+    `,
+  },
+  {
+    name: 'groups of the queue by the version that is asked for',
+    sql: `
+      ALTER TABLE jobs ADD COLUMN wanted TEXT AS (coalesce(requested_version, '')) VIRTUAL;
+      DROP INDEX jobs_groups;
+      CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, wanted, n) WHERE state = 'pending' AND node_id IS NULL;
+    `,
+  },
 ]
 
 /** Brings the schema up to date; refuses a database that a newer program has written. */

@@ -29,6 +29,10 @@ export interface NodeRow {
   readonly instance: string | null
   /** JSON: what the node last said of itself (projects, versions, disk), shown while it is offline. */
   readonly known: string
+  /** Fingerprint of the credentials that the configuration gave it when it was last read; null: none. */
+  readonly configured_login: string | null
+  /** The capacity that the configuration gave it when it was last read; null: none. */
+  readonly configured_max_proc: number | null
 }
 
 export type NodePatch = Partial<Omit<NodeRow, 'id'>>

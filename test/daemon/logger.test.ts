@@ -29,4 +29,13 @@ describe('createLogger', () => {
     expect(lines[0]).toMatch(/DEBUG four\n$/)
     expect(lines[1]).toMatch(/why\n\s+at /)
   })
+
+  it('lets nothing from elsewhere look like a line of its own, or act on a terminal', () => {
+    const lines: string[] = []
+    const log = createLogger((line) => lines.push(line), false)
+    log.warn('node a\n2026-01-01T00:00:00.000Z ERROR forged\u001b[2J', new Error('first\r\nsecond\tline'))
+    expect(lines[0]!.slice(25)).toBe(
+      'WARNING node a\n    2026-01-01T00:00:00.000Z ERROR forged?[2J: first\n    second\tline\n',
+    )
+  })
 })

@@ -17,8 +17,12 @@ import {
   UnauthorizedError,
   VersionNotFoundError,
 } from '../../errors.ts'
+import { beginOf } from './answer-text.ts'
 import { problem } from '../contract/problem.ts'
 import type { Problem } from '../contract/problem.ts'
+
+/** A problem with everything that Python printed is shorter. */
+const MOST_TOLD = 1_048_576
 
 /** An error of a daemon that has no class here: an older or newer one, or one of the server's own. */
 export class RemoteError extends ScrapydServiceError {
@@ -59,7 +63,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
 /** The error that an answer of `/api` stands for. */
 export async function errorOfAnswer(response: Response, baseUrl: string): Promise<ScrapydServiceError> {
   const { status } = response
-  const text = await response.text().catch(() => '')
+  const text = await beginOf(response, MOST_TOLD)
   const told = toldProblem(text)
   if (told !== null) return errorOfProblem(told)
   if (status === 401) return new UnauthorizedError(`${baseUrl}: user name or password is missing or wrong`)

@@ -6,6 +6,7 @@ import type { FeedEvent } from '../contract/events.ts'
 import { WEBSERVICES } from '../contract/webservices.ts'
 import type { Webservice, WebserviceName } from '../contract/webservices.ts'
 import { errorOfAnswer, errorOfService } from './answer-errors.ts'
+import { textOf } from './answer-text.ts'
 import { openEventConnection } from './event-connection.ts'
 import { readEvents } from './event-reader.ts'
 import { NO_ANSWER, unreachable } from './unreachable.ts'
@@ -77,7 +78,7 @@ export class ApiClient {
     const endpoint: Endpoint = ENDPOINTS[name]
     return this.#timed(options, async (signal) => {
       const response = await this.#send(endpoint, input, { ...options, signal })
-      if (endpoint.kind === 'bytes') return (await response.text()) as EndpointReply<N>
+      if (endpoint.kind === 'bytes') return (await textOf(response, this.baseUrl)) as EndpointReply<N>
       const reply = endpoint.reply.safeParse(await json(response, this.baseUrl))
       if (!reply.success) {
         throw new NodeUnreachableError(`${this.baseUrl} answers ${name} in a way that is not understood`, {
@@ -263,7 +264,7 @@ async function asResponse(answer: IncomingMessage): Promise<Response> {
 }
 
 async function json(response: Response, baseUrl: string): Promise<unknown> {
-  const text = await response.text()
+  const text = await textOf(response, baseUrl)
   try {
     const value = JSON.parse(text) as unknown
     if (typeof value === 'object' && value !== null) return value

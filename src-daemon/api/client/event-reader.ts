@@ -3,19 +3,23 @@ import { createParser } from 'eventsource-parser'
 import { NodeUnreachableError } from '../../errors.ts'
 import { ephemeralEvent, numberedEvent } from '../contract/events.ts'
 import type { FeedEvent } from '../contract/events.ts'
+import { MOST_BYTES } from './answer-text.ts'
 import { unreachable } from './unreachable.ts'
 
 export interface EventReaderOptions {
   readonly idleMs: number
   readonly baseUrl: string
   readonly signal: AbortSignal
+  /** A longer event ends the stream. */
+  readonly mostBytes?: number
 }
 
 const NUMBERED: ReadonlySet<string> = new Set(numberedEvent.options.map(({ shape }) => shape.type.value))
 const EPHEMERAL: ReadonlySet<string> = new Set(ephemeralEvent.options.map(({ shape }) => shape.type.value))
 
-/** So many events may wait for who takes them before the sender is held up. */
+/** So many events, or characters of them, may wait for who takes them before the sender is held up. */
 const MOST_WAITING = 1_000
+const MOST_WAITING_LENGTH = 8_388_608
 
 /**
  * The events in a stream of bytes, checked, as many at a time as arrived together. Those of a kind that is not known here
@@ -23,9 +27,12 @@ const MOST_WAITING = 1_000
  */
 export async function* readEvents(
   body: Readable,
-  { idleMs, baseUrl, signal }: EventReaderOptions,
+  { idleMs, baseUrl, signal, mostBytes = MOST_BYTES }: EventReaderOptions,
 ): AsyncGenerator<readonly FeedEvent[]> {
   let found: FeedEvent[] = []
+  /** Of `found`, and of what has come since the last event was complete. */
+  let foundLength = 0
+  let partLength = 0
   let failure: Error | null = null
   let isOver = false
   let wake = () => {}
@@ -37,6 +44,8 @@ export async function* readEvents(
   const parser = createParser({
     onEvent: ({ event = 'message', data }) => {
       if (isOver) return
+      partLength = 0
+      foundLength += data.length
       const checked = checkEvent(event, data)
       if (checked === 'malformed') {
         found = []
@@ -54,8 +63,11 @@ export async function* readEvents(
   body.on('data', (piece: Buffer) => {
     heardAt = performance.now()
     if (isOver) return
+    partLength += piece.length
     parser.feed(decoder.decode(piece, { stream: true }))
-    if (found.length >= MOST_WAITING) body.pause()
+    if (partLength > mostBytes)
+      end(new NodeUnreachableError(`${baseUrl} sends an event of more than ${mostBytes} bytes`))
+    if (found.length >= MOST_WAITING || foundLength >= MOST_WAITING_LENGTH) body.pause()
     if (found.length > 0) wake()
   })
   body.on('error', end)
@@ -66,6 +78,7 @@ export async function* readEvents(
       if (found.length > 0) {
         const events = found
         found = []
+        foundLength = 0
         yield events
         if (body.isPaused()) {
           heardAt = performance.now()

@@ -93,6 +93,11 @@ export class FakeStream {
     return this.options.signal?.aborted !== true
   }
 
+  /** What was sent and is not taken yet. */
+  get left(): number {
+    return this.#batches.length
+  }
+
   send(...events: readonly FeedEvent[]): void {
     this.#batches.push(events)
     this.#woken.resolve()

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { NodeUnreachableError, StorageError } from '../../../src-daemon/errors.ts'
 import type { DispatchReply, DispatchRequest } from '../../../src-daemon/api/contract/endpoints.ts'
 import { Dispatcher, type DispatcherParts } from '../../../src-daemon/cluster/dispatcher.ts'
+import { NodeCallError } from '../../../src-daemon/cluster/node-failure.ts'
 import type { JobRow } from '../../../src-daemon/storage/jobs.ts'
 import { jobRequest, rowIn, rowThat } from '../../helpers/ledger-parts.ts'
 import {
@@ -14,11 +15,14 @@ import {
   type ClusterParts,
   type FakeNode,
 } from './cluster-parts.ts'
+import { targetAt } from './http-servers.ts'
 
 interface Put {
   readonly params: { readonly key: string }
   readonly body: DispatchRequest
 }
+
+const HERALD = { project: 'news', spider: 'herald', version: null }
 
 const stops: (() => void)[] = []
 
@@ -155,10 +159,7 @@ describe('a dispatcher', () => {
     const answers = [reply('busy', { reason: 'full' })]
     parts.fake(first).answers.putDispatch = (put: Put) => answers.shift() ?? accept(put)
     const key = await schedule(parts, { pinnedNode: first.name })
-    await vi.waitFor(
-      () => expect(dispatcher.whyPending('news', 'herald', first.name)).toBe(`Waits: ${first.name}: full`),
-      WAIT,
-    )
+    await vi.waitFor(() => expect(dispatcher.whyPending(HERALD, first.name)).toBe(`Waits: ${first.name}: full`), WAIT)
     first.forgetRefusals('busy')
     expect(await rowIn(parts, key, 'starting')).toMatchObject({ owner_attempt: 2 })
   })
@@ -168,6 +169,22 @@ describe('a dispatcher', () => {
     parts.fake(first).answers.putDispatch = () => reply(answer, { reason: 'not here' })
     parts.fake(second).answers.putDispatch = accept
     expect(await rowIn(parts, await schedule(parts), 'starting')).toMatchObject({ node_id: second.id })
+  })
+
+  it('keeps only jobs of the same version from a node that cannot start that version', async () => {
+    const { parts, first, second } = await world()
+    parts.fake(first).answers.putDispatch = (put: Put) =>
+      put.body.job.version === null ? accept(put) : reply('unstartable', { reason: "version 'c0ffee' not found" })
+    await parts.nodes.update(second, { paused: 1 }, false)
+    // It waits for the other node, and is the first of its spider in the queue.
+    const pinned = await schedule(parts, { version: 'c0ffee' })
+    await asked(parts.fake(first), 'putDispatch', 1)
+    await rowThat(parts, pinned, (row) => row.state === 'pending')
+    expect(await rowIn(parts, await schedule(parts), 'starting')).toMatchObject({ node_id: first.id })
+    expect(puts(parts.fake(first)).map((put) => put.body.job.version)).toEqual(['c0ffee', null])
+    parts.fake(second).answers.putDispatch = accept
+    await parts.nodes.update(second, { paused: 0 }, true)
+    expect(await rowIn(parts, pinned, 'starting')).toMatchObject({ node_id: second.id })
   })
 
   it('fails a job that no node can start, with the reason', async () => {
@@ -234,6 +251,40 @@ describe('a dispatcher', () => {
       expect(puts(parts.fake(second))).toEqual([])
     })
 
+    const failed = (code: string, syscall: string) => Object.assign(new Error(code), { code, syscall })
+
+    it.each([
+      ['refused', new TypeError('fetch failed', { cause: failed('ECONNREFUSED', 'connect') })],
+      ['to no address', new AggregateError([1, 2].map(() => failed('ECONNREFUSED', 'connect')))],
+      ['to an unknown host', new TypeError('fetch failed', { cause: failed('ENOTFOUND', 'getaddrinfo') })],
+      ['that was never there', Object.assign(new Error('late'), { code: 'UND_ERR_CONNECT_TIMEOUT' })],
+    ])('gives the job to another at once: a connection %s has carried nothing', async (_, cause) => {
+      const { parts, first, second } = await world()
+      parts.fake(first).answers.putDispatch = () => {
+        throw new NodeUnreachableError('nothing listens there', { cause })
+      }
+      parts.fake(second).answers.putDispatch = accept
+      expect(await rowIn(parts, await schedule(parts), 'starting')).toMatchObject({ node_id: second.id })
+      expect(parts.fake(first).asked('deleteDispatch')).toEqual([])
+    })
+
+    it.each([
+      ['was reset', failed('ECONNRESET', 'read')],
+      ['lost its way', failed('EHOSTUNREACH', 'read')],
+      ['failed for one address of two', new AggregateError([failed('ECONNREFUSED', 'connect'), new Error('?')])],
+    ])('asks first where the job is: a connection that %s may have carried it', async (_, cause) => {
+      const { parts, first, second } = await world()
+      parts.fake(first).answers.putDispatch = () => {
+        throw new NodeUnreachableError('gone', { cause })
+      }
+      parts.fake(first).answers.deleteDispatch = ({ params }: Put) => ({
+        revoked: false,
+        job: slaveJob({ key: params.key }),
+      })
+      expect(await rowIn(parts, await schedule(parts), 'running')).toMatchObject({ node_id: first.id })
+      expect(puts(parts.fake(second))).toEqual([])
+    })
+
     it('leaves the job where it is as long as the node says nothing, is offline, or not followed', async () => {
       const { parts, first, second } = await world()
       const fake = parts.fake(first)
@@ -265,6 +316,98 @@ describe('a dispatcher', () => {
       )
       expect(await rowIn(parts, key, 'starting')).toMatchObject({ node_id: second.id, owner_attempt: 4 })
       expect(parts.fake(first).asked('deleteDispatch')).toEqual([{ params: { key }, query: { attempt: 3 } }])
+    })
+  })
+
+  describe('of a stock Scrapyd', () => {
+    /** The first node is one, which answers as the test says; the second takes everything. */
+    async function stockWorld(send: () => Promise<DispatchReply>, knows: () => Promise<boolean> = async () => false) {
+      const sent: string[] = []
+      const scrapyd = {
+        send: (_: unknown, row: JobRow) => {
+          sent.push(row.key)
+          return send()
+        },
+        knows,
+      }
+      const all = await world({ scrapyd })
+      await all.parts.nodes.update(all.first, { kind: 'scrapyd' }, false)
+      all.parts.fake(all.second).answers.putDispatch = accept
+      return { ...all, sent, taken: () => puts(all.parts.fake(all.second)) }
+    }
+    const failing = (mayHaveArrived: boolean) => () =>
+      Promise.reject(
+        new NodeCallError(
+          targetAt('http://127.0.0.1:7001'),
+          mayHaveArrived ? 'cut' : 'refused',
+          'gone',
+          mayHaveArrived,
+        ),
+      )
+
+    it('stores at once that it has the job, before it is seen there', async () => {
+      const { parts, first, cancelled } = await stockWorld(async () => reply('accepted'))
+      const key = await schedule(parts)
+      await rowThat(parts, key, (row) => row.state === 'pending' && row.node_id === first.id)
+      expect(cancelled).toEqual([])
+    })
+
+    it('loses a job that may have arrived and is not known there, and sends it to nobody', async () => {
+      const { parts, first, sent, taken } = await stockWorld(failing(true))
+      const key = await schedule(parts)
+      expect(await rowIn(parts, key, 'finished')).toMatchObject({
+        outcome: 'lost',
+        node_id: first.id,
+        reason: expect.stringContaining('it may have run there'),
+      })
+      expect(sent).toEqual([key])
+      expect(taken()).toEqual([])
+    })
+
+    it('follows a job that has arrived without an answer', async () => {
+      const { parts, first, sent, taken } = await stockWorld(failing(true), async () => {
+        const row = parts.jobs.assigned()[0]!
+        await parts.ledger.change(
+          row.key,
+          () => true,
+          () => ({ state: 'running', started_at: 1 }),
+        )
+        return true
+      })
+      expect(await rowIn(parts, await schedule(parts), 'running')).toMatchObject({ node_id: first.id })
+      expect([sent.length, taken().length]).toEqual([1, 0])
+    })
+
+    it('gives a job to another that certainly did not arrive', async () => {
+      const { parts, second, sent } = await stockWorld(failing(false))
+      expect(await rowIn(parts, await schedule(parts), 'starting')).toMatchObject({ node_id: second.id })
+      expect(sent).toHaveLength(1)
+    })
+
+    it('loses what an earlier master had begun to give to it, and what it does not know', async () => {
+      const { parts, first, sent, taken } = await stockWorld(async () => reply('accepted'))
+      const key = await schedule(parts, { pinnedNode: 'nobody' })
+      await parts.ledger.change(
+        key,
+        () => true,
+        () => ({ state: 'assigned', node_id: first.id, node: first.name, owner_attempt: 1, pinned_node: null }),
+      )
+      expect(await rowIn(parts, key, 'finished')).toMatchObject({ outcome: 'lost' })
+      expect([sent.length, taken().length]).toEqual([0, 0])
+    })
+
+    it('is told of a cancel that came while the job was on its way', async () => {
+      const answered = Promise.withResolvers<DispatchReply>()
+      const { parts, sent, cancelled } = await stockWorld(() => answered.promise)
+      const key = await schedule(parts)
+      await vi.waitFor(() => expect(sent).toEqual([key]), WAIT)
+      await parts.ledger.change(
+        key,
+        () => true,
+        () => ({ cancel_requested_at: 1 }),
+      )
+      answered.resolve(reply('accepted'))
+      await vi.waitFor(() => expect(cancelled).toEqual([key]), WAIT)
     })
   })
 
@@ -373,7 +516,7 @@ describe('a dispatcher', () => {
 
   it('says why a job waits', async () => {
     const { parts, dispatcher, first, second } = await world({ runsJobs: false })
-    const why = (pinned: string | null = null) => dispatcher.whyPending('news', 'herald', pinned)
+    const why = (pinned: string | null = null) => dispatcher.whyPending(HERALD, pinned)
     expect(why()).toBeNull()
     expect(why('master1')).toBe('Waits: master1: the master runs no jobs itself (master_runs_jobs)')
     await parts.nodes.setState(second, 'unknown', 'its password is wrong')

@@ -42,6 +42,21 @@ async function follow(parts: ClusterParts, node: ClusterNode) {
   return { follower, said, ends }
 }
 
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A page of a snapshot as large as a slave's. */
+function page(n: number): FeedEvent {
+  const job = slaveJob({ state: 'finished' })
+  const key = (index: number) => `${job.key.slice(0, 18)}${String(n * 1_000 + index).padStart(8, '0')}`
+  return snapshot(
+    4_000,
+    Array.from({ length: 1_000 }, (_, index) => ({ ...job, key: key(index % 20) })),
+    false,
+  )
+}
+
 const stops: (() => Promise<void>)[] = []
 
 async function world() {
@@ -163,6 +178,35 @@ describe('a follower', () => {
     again.send(hello(7 + jobs.length, true), ...jobs.slice(from - 7).map((job, n) => jobEvent(from + 1 + n, job)))
     await caughtUp(node)
     expect(jobs.every((job) => parts.jobs.get(job.key)?.state === 'running')).toBe(true)
+  })
+
+  it.each([
+    ['events', 100, (n: number) => Array.from({ length: 100 }, (_, i) => jobEvent(100 * n + i + 1, slaveJob()))],
+    ['snapshots', 1_000, (n: number) => [page(n)]],
+  ])('takes no more %s than it can store: a node that is faster has to wait', async (what, rows, batch) => {
+    const { parts, node, fake } = await world()
+    if (what === 'events') await followedTo(parts, node, 0)
+    const storing = Promise.withResolvers<void>()
+    stops.push(async () => storing.resolve())
+    const write = parts.writer.writePatiently.bind(parts.writer)
+    parts.writer.writePatiently = async (step) => {
+      await storing.promise
+      return write(step)
+    }
+    await follow(parts, node)
+    const stream = await fake.stream(1)
+    stream.send(hello(0, what === 'events'))
+    if (what !== 'events') stream.send({ type: 'reset', feed: FEED, reason: 'no cursor' })
+    for (let n = 0; n < 40; n++) stream.send(...batch(n))
+    // As long as nothing was stored: what one transaction takes, and what waits for the next two.
+    await turns(100)
+    const taken = 40 - stream.left
+    expect(taken).toBeGreaterThan(0)
+    expect((taken - 1) * rows).toBeLessThanOrEqual(2_000)
+    storing.resolve()
+    await vi.waitFor(() => expect(stream.left).toBe(0), WAIT)
+    if (what !== 'events') stream.send(snapshot(4_000, []))
+    await at(parts, node, 4_000)
   })
 
   it('opens the stream again after a cut, and asks how the node is', async () => {

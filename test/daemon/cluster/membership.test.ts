@@ -3,7 +3,7 @@ import type { NodeSelf } from '../../../src-daemon/api/contract/values.ts'
 import type { ClusterNode } from '../../../src-daemon/cluster/cluster-node.ts'
 import { Membership } from '../../../src-daemon/cluster/membership.ts'
 import { UnusableNodeError } from '../../../src-daemon/cluster/pinger.ts'
-import { ConflictError, JobNotFoundError, NodeUnreachableError } from '../../../src-daemon/errors.ts'
+import { ConflictError, JobNotFoundError, NodeUnreachableError, StorageError } from '../../../src-daemon/errors.ts'
 import { newRow, rowIn, rowThat } from '../../helpers/ledger-parts.ts'
 import {
   clusterParts,
@@ -90,6 +90,20 @@ describe('membership', () => {
     await answered(node!)
     expect(fake.streams).toHaveLength(1)
     expect(parts.store.history(node!.id).map(({ state }) => state)).toEqual(['online'])
+  })
+
+  it.each([
+    ['', '127.0.0.1:7001'],
+    [' a\nline\u001b[2J of its own ', 'a line [2J of its own'],
+    ['云'.repeat(5_000), '云'.repeat(100)],
+  ])('shows the name %j of a node as one that harms nobody', async (node_name, shown) => {
+    const { parts, answered } = world()
+    const [node] = await loaded(parts, 7001)
+    await answered(node!, { node_name })
+    expect(node!.name).toBe(shown)
+    const head = parts.events.head()
+    await answered(node!, { node_name })
+    expect(parts.events.head()).toBe(head)
   })
 
   it('writes nothing when a ping brings nothing new', async () => {
@@ -312,6 +326,28 @@ describe('membership', () => {
       ])
     })
 
+    it('what it missed before the master was restarted, once its disk takes it', async () => {
+      const before = world()
+      const [lost] = await loaded(before.parts, 7001)
+      await task(before.parts, lost!, 'delproject', { project: 'old' })
+      await before.membership.stop()
+      before.parts.close()
+      const { parts, answered } = world(before.parts.dir)
+      const [node] = await loaded(parts, 7001)
+      const fake = parts.fake(node!)
+      fake.answers.deleteProject = () => {
+        throw new StorageError('full')
+      }
+      await answered(node!)
+      await vi.waitFor(() => expect(fake.asked('deleteProject')).toHaveLength(1), WAIT)
+      expect(parts.nodes.waiting(node!)).toEqual(['delproject old'])
+      fake.answers.deleteProject = () => ({})
+      await vi.waitFor(async () => {
+        await answered(node!)
+        expect(parts.nodes.waiting(node!)).toEqual([])
+      }, WAIT)
+    })
+
     it('that it was paused, and does not believe it before', async () => {
       const { parts, answered } = world()
       const [node] = await loaded(parts, 7001)
@@ -337,6 +373,7 @@ describe('membership', () => {
       const { parts, answered } = world()
       const [node] = await loaded(parts, 7001)
       const fake = parts.fake(node!)
+      // As an earlier master has stored it.
       const key = await heldBy(parts, node!, { state: 'running', cancel_requested_at: 1, cancel_signal: 'SIGTERM' })
       const assigned = await heldBy(parts, node!, { state: 'assigned', cancel_requested_at: 1 })
       let count = 0

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nodeIdOf } from '../../../src-daemon/cluster/node-url.ts'
+import type { NodePatch } from '../../../src-daemon/storage/nodes.ts'
 import { newRow } from '../../helpers/ledger-parts.ts'
 import { clusterParts, host, loaded } from './cluster-parts.ts'
 
@@ -71,6 +72,33 @@ describe('nodes', () => {
     const [one, two] = again.nodes.list()
     expect(again.nodes.credentials(one!)).toEqual({ username: 'set', password: 'at run time' })
     expect(again.nodes.credentials(two!)).toEqual({ username: 'own', password: 'p2' })
+  })
+
+  it('keep over restarts what was set at run time, until the configuration says something else of them', async () => {
+    const own = { username: 'own', password: 'p1', maxProc: 2 }
+    let parts = clusterParts()
+    await parts.nodes.load([host(7001, own)])
+    const restart = async (configured: Parameters<typeof host>[1]) => {
+      parts.close()
+      parts = clusterParts(parts.dir)
+      await parts.nodes.load([host(7001, configured)])
+      const [node] = parts.nodes.list()
+      return { ...parts.nodes.credentials(node!), maxProc: node!.row.max_proc }
+    }
+    const set = (patch: NodePatch) => parts.nodes.update(parts.nodes.list()[0]!, patch, false)
+    await set({ password: 'p2', max_proc: 3 })
+    expect(await restart(own)).toEqual({ username: 'own', password: 'p2', maxProc: 3 })
+    expect(await restart(own)).toEqual({ username: 'own', password: 'p2', maxProc: 3 })
+    // Another capacity says nothing of the password, and the other way round.
+    expect(await restart({ ...own, maxProc: 4 })).toEqual({ username: 'own', password: 'p2', maxProc: 4 })
+    await set({ max_proc: 5 })
+    expect(await restart({ ...own, maxProc: 4, password: 'p3' })).toEqual({ ...own, password: 'p3', maxProc: 5 })
+    await set({ username: null, password: null })
+    expect(await restart({ ...own, maxProc: 4, password: 'p3' })).toMatchObject({ username: 'all', password: 'secret' })
+    // The way back to what was configured first is a change, too; so is an entry that loses its credentials.
+    expect(await restart(own)).toEqual(own)
+    expect(await restart({})).toEqual({ username: 'all', password: 'secret', maxProc: null })
+    expect(JSON.stringify(parts.store.all())).not.toMatch(/p1|p3/)
   })
 
   it('are never shown with their credentials', async () => {

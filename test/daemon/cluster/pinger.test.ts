@@ -21,6 +21,34 @@ function pinging(nodes: ReturnType<typeof clusterParts>['nodes'], ping: Ping, in
   return { pinger, answered, failed }
 }
 
+/** Time that passes when the test says so. */
+class OwnTime {
+  #at = 0
+  readonly #sleepers: { readonly due: number; readonly wake: () => void }[] = []
+
+  readonly now = () => this.#at
+
+  readonly wait = (ms: number, signal?: AbortSignal) =>
+    new Promise<void>((wake) => {
+      this.#sleepers.push({ due: this.#at + ms, wake })
+      signal?.addEventListener('abort', () => wake())
+    })
+
+  /** Lets everything happen until then. */
+  async until(end: number): Promise<void> {
+    for (;;) {
+      // What was woken goes on, and waits again.
+      await new Promise((resolve) => setImmediate(resolve))
+      this.#sleepers.sort((a, b) => a.due - b.due)
+      if ((this.#sleepers[0]?.due ?? Number.POSITIVE_INFINITY) > end) break
+      const { due, wake } = this.#sleepers.shift()!
+      this.#at = Math.max(this.#at, due)
+      wake()
+    }
+    this.#at = end
+  }
+}
+
 describe('a pinger', () => {
   afterEach(() => {
     for (const stop of stops.splice(0)) stop()
@@ -40,30 +68,64 @@ describe('a pinger', () => {
     expect(new Set(answered)).toEqual(new Set(['127.0.0.1:7002', '127.0.0.1:7003']))
   })
 
-  it('asks all at once at first, and spreads what follows over the interval', async () => {
-    const parts = clusterParts()
-    await loaded(parts, 7001, 7002, 7003, 7004)
-    const pauses: number[] = []
-    const wait = async (ms: number) => {
-      pauses.push(ms)
-      if (pauses.length > 8) await new Promise(() => {})
+  describe('of many nodes', () => {
+    const INTERVAL = 60_000
+
+    /** Four nodes in a time of the test's own; when each was asked, by the order of the nodes. */
+    async function inOwnTime(pingMs: (node: ClusterNode) => number = () => 0) {
+      const parts = clusterParts()
+      const nodes = await loaded(parts, 7001, 7002, 7003, 7004)
+      const time = new OwnTime()
+      const asked = nodes.map((): number[] => [])
+      const pinger = new Pinger({
+        nodes: parts.nodes,
+        intervalMs: INTERVAL,
+        ping: async (node) => {
+          asked[nodes.indexOf(node)]!.push(time.now())
+          await time.wait(pingMs(node))
+          return found
+        },
+        answered: async () => {},
+        failed: async () => {},
+        wait: time.wait,
+        now: time.now,
+      })
+      stops.push(() => pinger.stop())
+      pinger.start()
+      return { time, asked, nodes, pinger }
     }
-    const pinger = new Pinger({
-      nodes: parts.nodes,
-      intervalMs: 60_000,
-      ping: async () => found,
-      answered: async () => {},
-      failed: async () => {},
-      wait,
+
+    it('asks all at once at first, and spreads what follows over the interval', async () => {
+      const { time, asked } = await inOwnTime()
+      await time.until(2.9 * INTERVAL)
+      const shares = asked.map((times) => times.map((at) => at / INTERVAL))
+      expect(shares).toEqual([
+        [0, 1, 2],
+        [0, 0.25, 1.25, 2.25],
+        [0, 0.5, 1.5, 2.5],
+        [0, 0.75, 1.75, 2.75],
+      ])
     })
-    stops.push(() => pinger.stop())
-    pinger.start()
-    await vi.waitFor(() => expect(pauses).toHaveLength(12), WAIT)
-    expect(pauses.slice(0, 4)).toEqual([0, 0, 0, 0])
-    // What a ping itself takes comes off.
-    for (const [index, share] of [0.1, 0.25, 0.5, 0.75].entries())
-      expect(pauses[4 + index]! / 60_000).toBeCloseTo(share, 1)
-    for (const pause of pauses.slice(8)) expect(pause / 60_000).toBeCloseTo(1, 1)
+
+    it('keeps them apart when something makes all be asked at the same moment', async () => {
+      const { time, asked, nodes, pinger } = await inOwnTime()
+      await time.until(1.1 * INTERVAL)
+      for (const node of nodes) pinger.now(node)
+      await time.until(2.9 * INTERVAL)
+      const later = asked.map((times) => times.map((at) => at / INTERVAL).filter((share) => share > 1.05))
+      expect(later).toEqual([
+        [1.1, 2],
+        [1.1, 1.25, 2.25],
+        [1.1, 1.5, 2.5],
+        [1.1, 1.75, 2.75],
+      ])
+    })
+
+    it('asks a node that takes almost the interval to fail every time', async () => {
+      const { time, asked } = await inOwnTime(() => 0.9 * INTERVAL + 100)
+      await time.until(3.5 * INTERVAL)
+      expect(asked[0]!.map((at) => at / INTERVAL)).toEqual([0, 1, 2, 3])
+    })
   })
 
   it('tells why a node did not answer, and keeps how long answers took', async () => {

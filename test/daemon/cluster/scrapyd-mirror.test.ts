@@ -104,4 +104,19 @@ describe('mirrorChanges', () => {
     const known = [row('k', 'a', { state: 'finished', run: '1' })]
     expect(changes({ running: [runs('a', '1')] }, known)).toEqual({ upserts: [], missing: [] })
   })
+
+  it('takes back what was given up: the very run at any time, what was never seen only a moment later', () => {
+    const lost = { state: 'finished', isLost: true } as const
+    const seen = row('seen', 'a', { ...lost, run: '1' })
+    expect(short({ running: [runs('a', '1')] }, [seen])).toEqual(['seen a running 1'])
+    expect(short({ finished: [ended('a', '1')] }, [seen])).toEqual(['seen a finished 1'])
+    expect(short({ running: [runs('a', '2')] }, [seen])).toEqual(['new a running 2'])
+    const late = row('late', 'a', { ...lost, mayBeLate: true })
+    expect(short({ running: [runs('a', '1')] }, [late])).toEqual(['late a running 1'])
+    expect(short({ pending: [waits('a')] }, [late])).toEqual(['late a pending -'])
+    expect(changes({}, [late, seen])).toEqual({ upserts: [], missing: [] })
+    // One that waits for its start comes first; one that was given up long ago is another.
+    expect(short({ running: [runs('a', '1')] }, [late, row('now', 'a')])).toEqual(['now a running 1'])
+    expect(short({ running: [runs('a', '1')] }, [row('old', 'a', lost)])).toEqual(['new a running 1'])
+  })
 })

@@ -141,6 +141,15 @@ describe('ScrapydNode', () => {
     }
   })
 
+  it.each([
+    [502, true],
+    [404, false],
+    [401, false],
+  ])('answered with HTTP %d, has the request perhaps: %s', async (status, mayHaveArrived) => {
+    const { node } = await scrapyd((_request, response) => response.writeHead(status).end('<html>'))
+    await expect(node.schedule(job)).rejects.toMatchObject({ mayHaveArrived })
+  })
+
   it('waits for an answer no longer than it may', async () => {
     const server = await serve(() => {})
     const node = new ScrapydNode(() => targetAt(server.url), { timeoutMs: 50, pythonMs: 50 })

@@ -4,6 +4,7 @@ import { ScrapydNode } from '../../../src-daemon/cluster/scrapyd-node.ts'
 import { ScrapydTail } from '../../../src-daemon/cluster/scrapyd-tail.ts'
 import { TailOutbox } from '../../../src-daemon/cluster/tail-outbox.ts'
 import { Turns } from '../../../src-daemon/cluster/turns.ts'
+import { WAIT } from './cluster-parts.ts'
 import { ask, serve, targetAt, type TestServer } from './http-servers.ts'
 
 /** A log behind a web server as Twisted's, and a tail of it. */
@@ -62,12 +63,12 @@ describe('ScrapydTail', () => {
   it('follows a log as it grows, to its end', async () => {
     const { file, job, size, text, states, server } = await setup(0, 'one\n')
     expect(size).toBe(4)
-    await vi.waitUntil(() => text() === 'one\n')
+    await vi.waitUntil(() => text() === 'one\n', WAIT)
     file.bytes = Buffer.from('one\ntwo\n')
-    await vi.waitUntil(() => text() === 'one\ntwo\n')
+    await vi.waitUntil(() => text() === 'one\ntwo\n', WAIT)
     file.bytes = Buffer.from('one\ntwo\nthree\n')
     job.isFinished = true
-    await vi.waitUntil(() => states().at(-1) === 'end 14')
+    await vi.waitUntil(() => states().at(-1) === 'end 14', WAIT)
     expect(text()).toBe('one\ntwo\nthree\n')
     const asked = server.requests.length
     await someTime(server)
@@ -77,7 +78,7 @@ describe('ScrapydTail', () => {
   it('waits for a log that is not there yet', async () => {
     const { file, text } = await setup(-100, null)
     file.bytes = Buffer.from('one\n')
-    await vi.waitUntil(() => text() === 'one\n')
+    await vi.waitUntil(() => text() === 'one\n', WAIT)
   })
 
   it.each([
@@ -92,7 +93,7 @@ describe('ScrapydTail', () => {
   ])('begins with %s', async (_what, offset, log, expected) => {
     const { pieces, text, job } = await setup(offset, log)
     job.isFinished = true
-    await vi.waitUntil(() => pieces.at(-1)?.state === 'end')
+    await vi.waitUntil(() => pieces.at(-1)?.state === 'end', WAIT)
     expect(text()).toBe(expected)
     expect(Buffer.from(log).subarray(pieces[0]?.offset).toString()).toBe(expected)
   })
@@ -103,47 +104,47 @@ describe('ScrapydTail', () => {
     for (let length = 1; length <= whole.length; length++) {
       file.bytes = whole.subarray(0, length)
       const seen = Math.floor((length === whole.length ? whole.length - 1 : length) / 3)
-      await vi.waitUntil(() => text().trimEnd().length === seen)
+      await vi.waitUntil(() => text().trimEnd().length === seen, WAIT)
     }
-    await vi.waitUntil(() => text() === '云溪日报\n')
+    await vi.waitUntil(() => text() === '云溪日报\n', WAIT)
     expect(pieces.some((piece) => piece.text.includes('\uFFFD'))).toBe(false)
   })
 
   it('begins anew with a shorter file, and tells that the file went away', async () => {
     const { file, text, states, job } = await setup(0, 'a long line\n')
-    await vi.waitUntil(() => text() === 'a long line\n')
+    await vi.waitUntil(() => text() === 'a long line\n', WAIT)
     file.bytes = Buffer.from('new\n')
-    await vi.waitUntil(() => text() === 'a long line\nnew\n')
+    await vi.waitUntil(() => text() === 'a long line\nnew\n', WAIT)
     expect(states()).toEqual(['live 0', 'live 0'])
     file.bytes = null
-    await vi.waitUntil(() => states().at(-1) === 'gone 4')
+    await vi.waitUntil(() => states().at(-1) === 'gone 4', WAIT)
     job.isFinished = true
-    await vi.waitUntil(() => states().at(-1) === 'gone 0')
+    await vi.waitUntil(() => states().at(-1) === 'gone 0', WAIT)
   })
 
   it('says that the node is away, and goes on when it is back', async () => {
     const { file, text, states } = await setup(0, 'one\n')
-    await vi.waitUntil(() => text() === 'one\n')
+    await vi.waitUntil(() => text() === 'one\n', WAIT)
     file.refuses = true
-    await vi.waitUntil(() => states().at(-1) === 'away 4')
+    await vi.waitUntil(() => states().at(-1) === 'away 4', WAIT)
     file.bytes = Buffer.from('one\ntwo\n')
     file.refuses = false
-    await vi.waitUntil(() => text() === 'one\ntwo\n')
+    await vi.waitUntil(() => text() === 'one\ntwo\n', WAIT)
     expect(states()).toEqual(['live 0', 'away 4', 'live 4', 'live 4'])
   })
 
   it('asks no more while its reader is full', async () => {
     const { server, room, out, text, file, job } = await setup(0, 'x'.repeat(600_000))
-    await vi.waitUntil(() => text().length === 600_000)
+    await vi.waitUntil(() => text().length === 600_000, WAIT)
     room.left = 1
     file.bytes = Buffer.from('x'.repeat(1_500_000))
-    await vi.waitUntil(() => text().length === 600_000 + 262_144)
+    await vi.waitUntil(() => text().length === 600_000 + 262_144, WAIT)
     const asked = server.requests.length
     await someTime(server)
     expect(server.requests.length).toBe(asked + REQUESTS)
     room.left = Infinity
     job.isFinished = true
     out.resume()
-    await vi.waitUntil(() => text().length === 1_500_000)
+    await vi.waitUntil(() => text().length === 1_500_000, WAIT)
   })
 })

@@ -171,6 +171,20 @@ describe('JobDesk.cancel', () => {
     expect(jobs.get(key)).toMatchObject({ cancelled_by: 'ann', cancel_requested_at, cancel_signal: 'SIGTERM' })
   })
 
+  it('takes the host for a hint where one job has the id, and guesses nothing where several have it', async () => {
+    const { desk, insert, passed } = openDesk()
+    const one = insert({ state: 'running', id: 'one', node: 'n2' })
+    const cancel = (job: string, host: string) => desk.cancel({ project: 'news', job, signal: null, host }, ANN)
+
+    expect(await cancel('one', 'elsewhere')).toEqual({ prevstate: 'running' })
+    expect(passed).toEqual([one])
+    const [, second] = ['n2', 'n3'].map((node) => insert({ state: 'running', id: 'same', node }))
+    await expect(cancel('same', 'elsewhere')).rejects.toThrow("none of the 2 jobs 'same' is on 'elsewhere' (n2, n3)")
+    expect(passed).toEqual([one])
+    expect(await cancel('same', 'n3')).toEqual({ prevstate: 'running' })
+    expect(passed).toEqual([one, second])
+  })
+
   it('answers null for a job that has ended or never was, and refuses an unknown project', async () => {
     const { desk, insert } = openDesk()
     insert({ state: 'finished', id: 'done' })

@@ -96,6 +96,18 @@ describe('Ledger.schedule', () => {
     expect(jobs.counts()).toMatchObject({ pending: 1, finished: 1 })
   })
 
+  it('answers an idempotency key as the first time also after a restart', async () => {
+    const before = openLedger()
+    const request = jobRequest({ idempotencyKey: 'k' })
+    const first = await before.ledger.schedule(request)
+    before.close()
+    const { ledger, jobs } = openLedger({ dir: before.dir })
+
+    expect(ledger.firstAnswer('k')).toEqual(first)
+    expect(await ledger.schedule(request)).toEqual(first)
+    expect(jobs.counts().pending).toBe(1)
+  })
+
   it('adds one job for equal idempotency keys in a turn', async () => {
     const { ledger, jobs } = openLedger()
     const all = await Promise.all(

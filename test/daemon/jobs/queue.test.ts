@@ -9,6 +9,7 @@ const head = (priority: number, project: string, n: number): PendingGroup => ({
   project,
   spider: 's',
   pinned_node: null,
+  requested_version: null,
 })
 
 describe('nextJob', () => {

@@ -76,6 +76,21 @@ describe('JobStore.pendingProjects', () => {
 })
 
 describe('JobStore.pendingGroups', () => {
+  it('tells the versions that are asked for apart', () => {
+    const { jobs } = withRows(
+      pending({ requested_version: 'c1' }),
+      pending(),
+      pending({ requested_version: 'c1' }),
+      pending({ requested_version: 'c0' }),
+    )
+
+    expect([...jobs.pendingGroups()].map(({ requested_version, n }) => [requested_version, n])).toEqual([
+      [null, 2],
+      ['c0', 4],
+      ['c1', 1],
+    ])
+  })
+
   it('also tells spiders and pins apart', () => {
     const { jobs } = withRows(
       pending({ spider: 'x' }),

@@ -172,6 +172,10 @@ describe('jobs of a cluster', () => {
       expect(await cluster.master.job(id)).toMatchObject({ state: 'running', node: 'slave2', pid })
       const cancelled = await cluster.master.client.call('cancelJob', { params: { key }, body: {} })
       expect(cancelled).toMatchObject({ state: 'running', cancel_requested_at: expect.any(String) })
+      // Whoever is the master when the slave is back has to tell it.
+      await cluster.master.kill9()
+      await cluster.master.startAgain()
+      await cluster.nodeIs('slave2', { state: 'offline' })
       const waiting = await cluster.schedule('quick', { node: 'slave2' })
       expect(await cluster.whyPending(waiting)).toBe('Waits: slave2, the only node that has lives, is offline')
       other.finish()

@@ -6,6 +6,15 @@ import type { DaemonProcess } from '../../helpers/daemon-process.ts'
 import { steadyPort, TestCluster } from '../../helpers/test-cluster.ts'
 import { until } from '../../helpers/until.ts'
 
+/** `ping_interval` of the test clusters. */
+const PING_MS = 1_000
+
+/** Milliseconds between two places in the interval of pings. */
+function apart(a: number, b: number): number {
+  const distance = Math.abs(a - b)
+  return Math.min(distance, PING_MS - distance)
+}
+
 describe('the nodes of a cluster', () => {
   let cluster: TestCluster
   let call: DaemonProcess['client']['call']
@@ -50,6 +59,18 @@ describe('the nodes of a cluster', () => {
     expect(Date.parse(seen.last_seen ?? '')).toBeGreaterThanOrEqual(Date.parse(seen.since))
     // Newest first; on a machine that has much to do, a first ping may have been too slow.
     expect(seen.history[0]).toEqual({ at: seen.since, state: 'online', reason: null })
+  })
+
+  it('are pinged one after the other, not all at once', async () => {
+    const ids = await Promise.all(['slave1', 'slave2', 'slave3'].map(idOf))
+    const places = await until('each was pinged three times at a place of its own', async () => {
+      const nodes = await Promise.all(ids.map((id) => call('getClusterNode', { params: { id } })))
+      const last = nodes.map(({ latency }) => latency.slice(-3).map(({ at }) => Date.parse(at) % PING_MS))
+      const areSteady = last.every((times) => times.length === 3 && times.every((at) => apart(at, times[0]!) < 100))
+      const firsts = last.map((times) => times[0]!).toSorted((a, b) => a - b)
+      return areSteady && firsts.every((at, index) => apart(at, firsts[(index + 1) % 3]!) > 200) && firsts
+    })
+    expect(places).toHaveLength(3)
   })
 
   it('go offline with the reason, and come back', async () => {
@@ -169,7 +190,9 @@ describe('the nodes of a cluster', () => {
       await once(web, 'listening')
       const { port } = web.address() as AddressInfo
       await expect(call('addNode', { body: { host: `127.0.0.1:${port}` } })).rejects.toThrow(/not a Scrapyd/)
-      await expect(call('addNode', { body: { host: `127.0.0.1:${cluster.master.port}` } })).rejects.toThrow(/itself/)
+      for (const itself of ['127.0.0.1', 'localhost', '127.1']) {
+        await expect(call('addNode', { body: { host: `${itself}:${cluster.master.port}` } })).rejects.toThrow(/itself/)
+      }
       await expect(call('addNode', { body: { host: 'http://a/b' } })).rejects.toThrow('host is invalid')
       expect(await names()).toEqual(['master1', 'slave1', 'slave2', 'slave3'])
     })
@@ -200,13 +223,16 @@ describe('a list of slaves with every mistake in it', () => {
         { nodeName: 'twin' },
         { nodeName: 'locked', scrapyd: { username: 'a', password: 'b' } },
       ],
-      master: { scrapyd: { http_port: own } },
+      // What makes a master is its identity, whatever it is called.
+      master: { nodeName: 'slave001', scrapyd: { http_port: own } },
       hosts: ([first, second, locked]) => [
         first!,
         second!,
         first!.replace('127.0.0.1', 'localhost'),
         `http://me:wrong-secret@${locked}`,
         `127.0.0.1:${own}`,
+        // The same by another name.
+        `http://LocalHost:${own}`,
         `127.0.0.1:${nobody}`,
         `127.0.0.1:${(web.address() as AddressInfo).port}`,
       ],
@@ -234,10 +260,9 @@ describe('a list of slaves with every mistake in it', () => {
         state: 'unknown',
         last_error: expect.stringContaining('user name or password is wrong'),
       })
-      expect(about(`127.0.0.1:${cluster.master.port}`)).toEqual({
-        state: 'unknown',
-        last_error: expect.stringContaining('this master itself'),
-      })
+      const itself = { state: 'unknown', last_error: expect.stringContaining('this master itself') }
+      expect(about(`127.0.0.1:${cluster.master.port}`)).toEqual(itself)
+      expect(about(`localhost:${cluster.master.port}`)).toEqual(itself)
       expect(about(`127.0.0.1:${nobody}`)).toEqual({
         state: 'offline',
         last_error: expect.stringContaining('connection refused'),
@@ -253,6 +278,7 @@ describe('a list of slaves with every mistake in it', () => {
       expect(about(`127.0.0.1:${second}`).state).toBe('online')
       return true
     })
+    expect((await cluster.nodes())[0]).toMatchObject({ name: 'slave001', identity: 'master', state: 'online' })
     // Two nodes with one name: both work, and have names of their own here.
     const online = (await cluster.nodes()).filter((node) => node.url !== null && node.state === 'online')
     expect(online).toHaveLength(2)
@@ -314,6 +340,10 @@ describe('a cluster with a password', () => {
     })
     await cluster.nodeIs('slave2', { state: 'online' })
     expect(await cluster.ended(await cluster.schedule('quick', { node: 'slave2' }))).toMatchObject({ node: 'slave2' })
+    // The configuration still has the old one, which it has not changed.
+    await cluster.master.stop()
+    await cluster.master.startAgain()
+    await cluster.nodeIs('slave2', { state: 'online' })
     expect(cluster.master.logs).not.toContain('changed-9')
   })
 })

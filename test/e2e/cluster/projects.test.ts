@@ -212,8 +212,21 @@ describe('the projects of a cluster', () => {
   })
 
   it('have their versions and their jobs, by project', async () => {
-    const { versions } = await service('listversions', { project: 'lives' })
-    expect((versions as string[]).at(-1)).toBe(world.git(world.up, 'rev-parse', 'HEAD'))
+    const versions = async (project = 'lives') => (await service('listversions', { project }))['versions'] as string[]
+    const head = world.git(world.up, 'rev-parse', 'HEAD')
+    const there = await versions()
+    // What was current on the master, newest last.
+    expect([there[0], there.at(-1)]).toEqual([first, head])
+    // A commit that one slave alone has, and that cannot be run everywhere.
+    const own = world.commit(clones.get('slave3')!, 'only on this server', { 'README.md': 'tried out here' })
+    await until('the master has heard of it', async () => (await versions()).includes(own))
+    expect(await versions()).toEqual([own, ...there])
+    await expect(cluster.schedule('quick', { _version: own })).rejects.toThrow(`version '${own}' not found`)
+    expect(await cluster.ended(await cluster.schedule('quick', { _version: head.slice(0, 8) }))).toMatchObject({
+      outcome: 'finished',
+      version: head,
+    })
+    expect(await versions('nothing')).toEqual([])
     const { finished } = await cluster.master.listJobs('lives')
     expect(finished.length).toBeGreaterThan(3)
     const ran = finished.filter((job) => job.outcome === 'finished')

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Readable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiClient } from '../../../../src-daemon/api/client/api-client.ts'
 import type { ApiClientOptions } from '../../../../src-daemon/api/client/api-client.ts'
+import { readEvents } from '../../../../src-daemon/api/client/event-reader.ts'
 import type { FeedEvent } from '../../../../src-daemon/api/contract/events.ts'
 import type { HttpServerOptions } from '../../../../src-daemon/api/server.ts'
 import {
@@ -38,6 +40,34 @@ async function answering(text: string, keepOpen = false): Promise<string> {
     socket.on('error', () => undefined)
     if (keepOpen) socket.write(text)
     else socket.end(text)
+  }).listen(0, '127.0.0.1')
+  others.push(other)
+  await once(other, 'listening')
+  return `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+}
+
+/** A server whose answer never ends, as fast as it is read. */
+async function endless(
+  seen: { sent: number; cut: boolean },
+  header: string,
+  letter: string,
+  status = 200,
+): Promise<string> {
+  const piece = Buffer.alloc(1_048_576, letter)
+  const other = createServer((socket) => {
+    const more = () => {
+      while (!socket.destroyed) {
+        seen.sent += piece.length
+        if (!socket.write(piece)) break
+      }
+    }
+    socket.on('error', () => undefined)
+    socket.on('close', () => (seen.cut = true))
+    socket.on('drain', more)
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 ${status} OK\r\n${header}\r\n\r\n`)
+      more()
+    })
   }).listen(0, '127.0.0.1')
   others.push(other)
   await once(other, 'listening')
@@ -122,6 +152,18 @@ describe('a daemon that cannot be asked', () => {
     expect(await reason('http://host.invalid')).toMatch(/host name/)
   })
 
+  it('is left when its answer does not end', async () => {
+    const pieces = { sent: 0, cut: false }
+    const url = await endless(pieces, 'Content-Type: application/json', '[')
+    expect(await reason(url, 60_000)).toContain('answers more than 134217728 bytes')
+    await vi.waitUntil(() => pieces.cut, { timeout: 5_000 })
+    const errors = { sent: 0, cut: false }
+    const told = await reason(await endless(errors, 'Content-Type: text/html', 'x', 502), 60_000)
+    expect(told).toContain('answers HTTP 502: xxx')
+    await vi.waitUntil(() => errors.cut, { timeout: 5_000 })
+    expect(errors.sent).toBeLessThan(64 * 1_048_576)
+  })
+
   it('is left alone when the caller gives up', async () => {
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(client().call('getOwner', {}, { signal })).rejects.toThrow('enough')
@@ -183,6 +225,25 @@ describe('events', () => {
     await expect(silent()).rejects.toThrow('silent for 0.05 s')
     const refused = client({ baseUrl: await answering('HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n') })
     await expect(refused.openEvents().next()).rejects.toBeInstanceOf(NodeUnreachableError)
+  })
+
+  it('end with an error when one of them does not end', async () => {
+    const oneEvent = async function* () {
+      yield Buffer.from('event: job\n')
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve))
+        yield Buffer.from(`data: ${'x'.repeat(1_000)}\n`)
+      }
+    }
+    const body = Readable.from(oneEvent())
+    const events = readEvents(body, {
+      idleMs: 60_000,
+      baseUrl: 'http://slave',
+      signal: new AbortController().signal,
+      mostBytes: 100_000,
+    })
+    await expect(events.next()).rejects.toThrow('http://slave sends an event of more than 100000 bytes')
+    expect(body.destroyed).toBe(true)
   })
 
   it('of an unknown kind are passed over, malformed ones are an error', async () => {
