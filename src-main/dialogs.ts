@@ -69,11 +69,12 @@ export class Dialogs {
 
   linkFailed(cluster: string, reason: string): void {
     const message = this.#words.linkFailed(cluster)
-    void dialog.showMessageBox(this.#window(), { type: 'error', message, detail: reason })
+    void dialog.showMessageBox(this.#window(), { type: 'error', message, detail: reason, buttons: [this.#words.ok] })
   }
 
   failure(message: string): void {
-    void dialog.showMessageBox(this.#window(), { type: 'error', message: this.#words.saveFailed, detail: message })
+    const { saveFailed, ok } = this.#words
+    void dialog.showMessageBox(this.#window(), { type: 'error', message: saveFailed, detail: message, buttons: [ok] })
   }
 
   async #open(options: Electron.OpenDialogOptions): Promise<string | null> {

@@ -1,5 +1,33 @@
+/** Entries whose work the system does. Electron has words for them, but English ones only outside of macOS. */
+export type Role =
+  | 'services'
+  | 'hide'
+  | 'hideOthers'
+  | 'unhide'
+  | 'quit'
+  | 'close'
+  | 'undo'
+  | 'redo'
+  | 'cut'
+  | 'copy'
+  | 'paste'
+  | 'pasteAndMatchStyle'
+  | 'delete'
+  | 'selectAll'
+  | 'reload'
+  | 'resetZoom'
+  | 'zoomIn'
+  | 'zoomOut'
+  | 'togglefullscreen'
+  | 'toggleDevTools'
+  | 'minimize'
+  | 'zoom'
+  | 'front'
+
 /** The words of the native parts: menus, tray, notifications, dialogs. The console has its own. */
 export interface Words {
+  readonly roles: Readonly<Record<Role, string>>
+  readonly ok: string
   readonly file: string
   readonly edit: string
   readonly view: string
@@ -40,6 +68,32 @@ export interface Words {
 }
 
 export const ENGLISH: Words = {
+  roles: {
+    services: 'Services',
+    hide: 'Hide Scrapyd Service',
+    hideOthers: 'Hide Others',
+    unhide: 'Show All',
+    quit: 'Quit Scrapyd Service',
+    close: 'Close Window',
+    undo: 'Undo',
+    redo: 'Redo',
+    cut: 'Cut',
+    copy: 'Copy',
+    paste: 'Paste',
+    pasteAndMatchStyle: 'Paste and Match Style',
+    delete: 'Delete',
+    selectAll: 'Select All',
+    reload: 'Reload',
+    resetZoom: 'Actual Size',
+    zoomIn: 'Zoom In',
+    zoomOut: 'Zoom Out',
+    togglefullscreen: 'Toggle Full Screen',
+    toggleDevTools: 'Toggle Developer Tools',
+    minimize: 'Minimize',
+    zoom: 'Zoom',
+    front: 'Bring All to Front',
+  },
+  ok: 'OK',
   file: 'File',
   edit: 'Edit',
   view: 'View',
@@ -80,6 +134,32 @@ export const ENGLISH: Words = {
 }
 
 export const CHINESE: Words = {
+  roles: {
+    services: '服务',
+    hide: '隐藏 Scrapyd Service',
+    hideOthers: '隐藏其他',
+    unhide: '全部显示',
+    quit: '退出 Scrapyd Service',
+    close: '关闭窗口',
+    undo: '撤销',
+    redo: '重做',
+    cut: '剪切',
+    copy: '复制',
+    paste: '粘贴',
+    pasteAndMatchStyle: '粘贴并匹配样式',
+    delete: '删除',
+    selectAll: '全选',
+    reload: '重新加载',
+    resetZoom: '实际大小',
+    zoomIn: '放大',
+    zoomOut: '缩小',
+    togglefullscreen: '切换全屏',
+    toggleDevTools: '切换开发者工具',
+    minimize: '最小化',
+    zoom: '缩放',
+    front: '前置全部窗口',
+  },
+  ok: '好',
   file: '文件',
   edit: '编辑',
   view: '显示',

@@ -1,3 +1,4 @@
+import type { MenuItemConstructorOptions } from 'electron'
 import { describe, expect, it } from 'vitest'
 import { APP_CSP, assetPath, externalUrl, isOwnUrl } from '../../src-main/app-protocol.ts'
 import { applyEvents, figures, healthOf, NO_HEALTH } from '../../src-main/cluster-health.ts'
@@ -8,7 +9,7 @@ import { menuTemplate } from '../../src-main/menu.ts'
 import { nextRestart } from '../../src-main/restart-plan.ts'
 import { suggestedName } from '../../src-main/saving.ts'
 import { restoredBounds } from '../../src-main/window-state.ts'
-import { CHINESE, ENGLISH, wordsFor } from '../../src-main/words.ts'
+import { CHINESE, ENGLISH, wordsFor, type Words } from '../../src-main/words.ts'
 
 describe('app://', () => {
   it.each([
@@ -162,4 +163,28 @@ describe('the menu', () => {
     expect(wordsFor('zh-TW')).toBe(CHINESE)
     expect(wordsFor('de')).toBe(ENGLISH)
   })
+  it.each(['darwin', 'linux', 'win32'] as const)(
+    'leaves no word to Electron, which has English ones, on %s',
+    (platform) => {
+      const texts = (words: Words) => {
+        const all: (string | undefined)[] = []
+        const visit = (items: readonly MenuItemConstructorOptions[]) => {
+          for (const { type, label, role, submenu } of items) {
+            if (type !== 'separator') all.push(label)
+            // A menu of Electron's own would have entries of Electron's own.
+            if (role?.endsWith('Menu') === true) expect(Array.isArray(submenu)).toBe(true)
+            if (Array.isArray(submenu)) visit(submenu)
+          }
+        }
+        visit(menuTemplate(platform, words, actions))
+        return all
+      }
+      const chinese = texts(CHINESE)
+      expect(chinese).not.toContain(undefined)
+      const name = 'Scrapyd Service'
+      const isChinese = (text = '') => /\p{Script=Han}/u.test(text) || text === name
+      expect(chinese.filter((text) => !isChinese(text))).toEqual([])
+      expect(texts(ENGLISH).filter((text) => text !== name && isChinese(text))).toEqual([])
+    },
+  )
 })
