@@ -4,6 +4,7 @@ import { clientOf } from './connection-test.ts'
 import type { Connections } from './connections.ts'
 import type { Dialogs } from './dialogs.ts'
 import { describeError } from './ipc-error.ts'
+import { FollowedLogs } from './followed-logs.ts'
 import type { Caller, IpcHandlers } from './ipc-main.ts'
 import { localFile } from './local-files.ts'
 import type { LocalMaster } from './local-master.ts'
@@ -24,6 +25,7 @@ interface HandlerParts {
 /** Every call of the contract, answered by the part that knows. */
 export function createHandlers({ connections, passwords, local, open, dialogs, window }: HandlerParts): IpcHandlers {
   const localState = () => local.state
+  const logs = new FollowedLogs(local.folders.log)
   return {
     'desktop.state': () => ({
       platform: process.platform,
@@ -57,7 +59,12 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
       local.setBackground(background)
       return local.state
     },
-    'local.log': () => local.log(),
+    'local.setNotifications': (_, notifications) => {
+      local.setNotifications(notifications)
+      return local.state
+    },
+    'local.followLog': (caller, id) => nothing(logs.follow(caller, id)),
+    'local.unfollowLog': (_, id) => nothing(logs.stop(id)),
     'local.openLog': () => openPath(local.folders.log),
     'projects.choose': async () => {
       const path = await dialogs.folder()

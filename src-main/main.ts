@@ -65,7 +65,11 @@ function start(): void {
     ),
     nodeName: hostname().replace(/\..*$/, '') || 'local',
     env: process.env,
-    settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),
+    settings: new JsonFile(
+      join(data, 'local.json'),
+      localSettings,
+      localSettings.parse({ background: false, port: null }),
+    ),
     passwords,
     findPython: () => findInterpreter(candidates(process.env, homedir())),
     onChange: (state) => {

@@ -1,5 +1,6 @@
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 import type { Node } from '../src-daemon/api/contract/values.ts'
+import type { NotificationRule } from './ipc-contract.ts'
 import type { Words } from './words.ts'
 
 /** Something that a person wants to know though the window is not in front. */
@@ -8,11 +9,6 @@ export interface Notice {
   readonly body: string
   /** Route of the console that a click opens. */
   readonly path: string
-}
-
-export interface NoticeRule {
-  readonly failed: boolean
-  readonly nodes: boolean
 }
 
 /** More at once become noise, which is then switched off for good. */
@@ -36,7 +32,7 @@ export class NoticeFinder {
     for (const { id, state } of nodes) if (!this.#nodes.has(id)) this.#keep(id, state)
   }
 
-  find(events: readonly FeedEvent[], rule: NoticeRule): Notice[] {
+  find(events: readonly FeedEvent[], rule: NotificationRule): Notice[] {
     const notices: Notice[] = []
     for (const event of events) {
       const notice = event.type === 'job' ? this.#ofJob(event) : event.type === 'node' ? this.#ofNode(event) : null
