@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { basename, join } from 'node:path'
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
 import { vi } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
 import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
@@ -89,6 +89,20 @@ export class DesktopApp {
   /** Waits until a route is shown. */
   async shows(path: string): Promise<void> {
     await this.page.waitForURL((url) => url.hash === `#${path}`)
+  }
+
+  /** Drops a file or folder of this computer onto something on the page, as the system would. */
+  async drop(path: string, target: Locator): Promise<void> {
+    await this.page.evaluate(`window.standInPaths = { [${JSON.stringify(basename(path))}]: ${JSON.stringify(path)} }`)
+    const box = await target.boundingBox()
+    if (box === null) throw new Error('there is nothing to drop onto')
+    const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+    const data = { items: [], files: [path], dragOperationsMask: 1 }
+    const cdp = await this.page.context().newCDPSession(this.page)
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await cdp.send('Input.dispatchDragEvent', { type, ...place, data })
+    }
+    await cdp.detach()
   }
 
   /** Everything that the page holds in its memory and its storage, as text. */
