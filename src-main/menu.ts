@@ -6,13 +6,19 @@ export interface MenuActions {
   readonly command: (command: 'palette' | 'shortcuts') => void
   readonly showClusters: () => void
   readonly about: () => void
+  readonly lookForUpdates: (isOn: boolean) => void
+  readonly checkNow: () => void
 }
+
+/** Whether updates are looked for; null: this package knows of no place where there could be any. */
+export type UpdateState = { readonly isOn: boolean } | null
 
 /** The application's menu, in the order and with the keys that each system is used to. */
 export function menuTemplate(
   platform: NodeJS.Platform,
   words: Words,
   actions: MenuActions,
+  updates: UpdateState,
 ): MenuItemConstructorOptions[] {
   const isMac = platform === 'darwin'
   const of = (role: Role) => roleItem(role, words)
@@ -23,11 +29,24 @@ export function menuTemplate(
   }
   const about: MenuItemConstructorOptions = { label: words.about, click: () => actions.about() }
   const line: MenuItemConstructorOptions = { type: 'separator' }
+  const updating: MenuItemConstructorOptions[] =
+    updates === null
+      ? []
+      : [
+          {
+            type: 'checkbox',
+            label: words.lookForUpdates,
+            checked: updates.isOn,
+            click: () => actions.lookForUpdates(!updates.isOn),
+          },
+          { label: words.checkNow, enabled: updates.isOn, click: () => actions.checkNow() },
+        ]
   const appMenu: MenuItemConstructorOptions = {
     role: 'appMenu',
     label: 'Scrapyd Service',
     submenu: [
       about,
+      ...updating,
       line,
       clusters,
       line,
@@ -81,7 +100,10 @@ export function menuTemplate(
     {
       role: 'help',
       label: words.help,
-      submenu: [{ label: words.shortcuts, click: () => actions.command('shortcuts') }, ...(isMac ? [] : [line, about])],
+      submenu: [
+        { label: words.shortcuts, click: () => actions.command('shortcuts') },
+        ...(isMac ? [] : [line, ...updating, about]),
+      ],
     },
   ]
 }

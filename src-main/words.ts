@@ -65,6 +65,17 @@ export interface Words {
   readonly startFailed: string
   readonly linkFailed: (cluster: string) => string
   readonly linkPassword: string
+  readonly lookForUpdates: string
+  readonly checkNow: string
+  readonly updateFound: (version: string) => string
+  readonly updateFoundDetail: string
+  readonly updateDownload: string
+  readonly updateFetched: (version: string) => string
+  readonly updateFetchedDetail: string
+  readonly updateInstall: string
+  readonly updateNewest: string
+  readonly updateFailed: string
+  readonly later: string
 }
 
 export const ENGLISH: Words = {
@@ -131,6 +142,17 @@ export const ENGLISH: Words = {
   startFailed: 'Scrapyd Service could not start',
   linkFailed: (cluster) => `The link to ${cluster} could not be opened`,
   linkPassword: 'Its password is needed: open it from the clusters.',
+  lookForUpdates: 'Look for Updates on GitHub',
+  checkNow: 'Check for Updates Now…',
+  updateFound: (version) => `Version ${version} is available`,
+  updateFoundDetail: 'Download it from GitHub now? You are asked again before it is installed.',
+  updateDownload: 'Download',
+  updateFetched: (version) => `Version ${version} is ready`,
+  updateFetchedDetail: 'To install it the app quits.',
+  updateInstall: 'Quit and install',
+  updateNewest: 'This is the newest version',
+  updateFailed: 'The update did not work',
+  later: 'Later',
 }
 
 export const CHINESE: Words = {
@@ -197,6 +219,17 @@ export const CHINESE: Words = {
   startFailed: 'Scrapyd Service 无法启动',
   linkFailed: (cluster) => `无法打开指向 ${cluster} 的链接`,
   linkPassword: '需要密码：请从集群列表打开。',
+  lookForUpdates: '在 GitHub 上查找更新',
+  checkNow: '立即检查更新…',
+  updateFound: (version) => `有新版本 ${version}`,
+  updateFoundDetail: '现在从 GitHub 下载吗？安装前会再次询问。',
+  updateDownload: '下载',
+  updateFetched: (version) => `新版本 ${version} 已就绪`,
+  updateFetchedDetail: '安装时应用会退出。',
+  updateInstall: '退出并安装',
+  updateNewest: '已是最新版本',
+  updateFailed: '更新失败',
+  later: '以后再说',
 }
 
 /** The words for the system's language: any Chinese in 简体中文, everything else in English. */

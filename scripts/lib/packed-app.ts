@@ -56,13 +56,14 @@ export async function checkPackedApp(folder: string, target: Target, check: Chec
 }
 
 const CONTENT =
-  /^\/(package\.json|dist|build|dist\/(main|console)|dist\/main\/(main\.js|preload\.cjs)|dist\/console\/(index\.html|assets)|dist\/console\/assets\/[^/]+\.(js|css|svg)|build\/icons|build\/(icons\/(32x32|256x256)|tray(@2x)?)\.png)$/
+  /^\/(package\.json|dist|build|dist\/(main|console)|dist\/main\/(main\.js|updater\.js|preload\.cjs)|dist\/console\/(index\.html|assets)|dist\/console\/assets\/[^/]+\.(js|css|svg)|build\/icons|build\/(icons\/(32x32|256x256)|tray(@2x)?)\.png)$/
 
 function checkArchive(archive: string, check: Check): void {
   const files = listPackage(archive, { isPack: false }).map((file) => file.replaceAll('\\', '/'))
   const wanted = [
     '/package.json',
     '/dist/main/main.js',
+    '/dist/main/updater.js',
     '/dist/main/preload.cjs',
     '/dist/console/index.html',
     '/build/tray.png',

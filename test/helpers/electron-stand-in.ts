@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { request, type RequestOptions } from 'node:http'
 import { join } from 'node:path'
 import type * as Electron from 'electron'
 import { root } from '../../scripts/lib/root.ts'
@@ -21,6 +22,7 @@ export const shown = {
   progress: [] as number[],
   questions: [] as string[],
   errors: [] as string[],
+  requests: [] as string[],
   /** One entry for each secret that was decrypted: how many windows there were by then. */
   decrypted: [] as { windows: number }[],
   about: {} as Electron.AboutPanelOptionsOptions,
@@ -42,6 +44,7 @@ export const computer = {
   locale: 'en-GB',
   encrypts: true,
   isFirst: true,
+  isPackaged: false,
   /** The link that macOS starts the app with: told before the app is ready. */
   earlyLink: null as string | null,
 }
@@ -75,10 +78,13 @@ export function emitApp(event: string, ...args: unknown[]): void {
 }
 
 export const app = {
-  isPackaged: false,
+  get isPackaged() {
+    return computer.isPackaged
+  },
   getAppPath: () => root,
   getPath: (name) => join(computer.userData, name === 'userData' ? '' : name),
   getVersion: () => '0.1.0',
+  getName: () => 'scrapyd-service-desktop',
   getLocale: () => computer.locale,
   whenReady: () => {
     if (computer.earlyLink !== null) emitApp('open-url', computer.earlyLink)
@@ -113,6 +119,7 @@ export const app = {
   | 'getAppPath'
   | 'getPath'
   | 'getVersion'
+  | 'getName'
   | 'getLocale'
   | 'whenReady'
   | 'requestSingleInstanceLock'
@@ -296,6 +303,7 @@ export const rules = {
 }
 
 export const session = {
+  fromPartition: () => ({}) as Electron.Session,
   defaultSession: {
     protocol: {
       handle: (_scheme: string, serve: (request: Request) => Response | Promise<Response>) => {
@@ -320,6 +328,15 @@ export const session = {
     'setPermissionRequestHandler' | 'setPermissionCheckHandler' | 'setDevicePermissionHandler' | 'webRequest' | 'on'
   > & { protocol: unknown },
 }
+
+/** Electron's own HTTP is much like Node's; what it asks for is kept. */
+export const net = {
+  request: (options) => {
+    const { hostname = '', port, path, method, headers } = options as Electron.ClientRequestConstructorOptions
+    shown.requests.push(`${hostname}:${port}${path}`)
+    return request({ hostname, port, path, method, headers } as RequestOptions) as unknown as Electron.ClientRequest
+  },
+} satisfies Pick<Electron.Net, 'request'>
 
 const KEY = 7
 const turned = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ KEY))

@@ -148,9 +148,17 @@ describe('health', () => {
 })
 
 describe('the menu', () => {
-  const actions = { go: () => {}, command: () => {}, showClusters: () => {}, about: () => {} }
+  const nothing = () => {}
+  const actions = {
+    go: nothing,
+    command: nothing,
+    showClusters: nothing,
+    about: nothing,
+    lookForUpdates: nothing,
+    checkNow: nothing,
+  }
   it.each(['darwin', 'linux', 'win32'] as const)('has the usual entries on %s, each key once', (platform) => {
-    const flat = menuTemplate(platform, ENGLISH, actions).flatMap(({ submenu }) =>
+    const flat = menuTemplate(platform, ENGLISH, actions, null).flatMap(({ submenu }) =>
       Array.isArray(submenu) ? submenu : [],
     )
     const roles = flat.map(({ role }) => role)
@@ -176,7 +184,7 @@ describe('the menu', () => {
             if (Array.isArray(submenu)) visit(submenu)
           }
         }
-        visit(menuTemplate(platform, words, actions))
+        visit(menuTemplate(platform, words, actions, { isOn: true }))
         return all
       }
       const chinese = texts(CHINESE)
