@@ -7,6 +7,7 @@ import { ensureConsole } from '../../scripts/lib/console-build.ts'
 import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
 import { DESKTOP_START, newDesktopPage } from './desktop-page.ts'
+import { memoryOf } from './page-memory.ts'
 import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
 import type * as ElectronStandIn from './electron-stand-in.ts'
 import { until } from './until.ts'
@@ -106,15 +107,8 @@ export class DesktopApp {
   }
 
   /** Everything that the page holds in its memory and its storage, as text. */
-  async memory(): Promise<string> {
-    const cdp = await this.page.context().newCDPSession(this.page)
-    const pieces: string[] = []
-    cdp.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => pieces.push(chunk))
-    await cdp.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false, captureNumericValue: true })
-    const storage = await this.page.evaluate(
-      'JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])',
-    )
-    return pieces.join('') + String(storage)
+  memory(): Promise<string> {
+    return memoryOf(this.page)
   }
 
   /** Closes the window; the app goes on, as on macOS. */
