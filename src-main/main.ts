@@ -25,6 +25,8 @@ import { githubUpdater } from './github-updater.ts'
 import { Updates, updateSettings } from './updates.ts'
 import { wordsFor } from './words.ts'
 
+/** As in electron-builder.yml. */
+const APP_ID = 'org.scrapyd-service.desktop'
 /** macOS tells the link that started the app before the app is ready. */
 const links: { early: string | null; follow: ((url: string) => void) | null } = { early: null, follow: null }
 
@@ -177,6 +179,8 @@ function start(): void {
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {
     app.setAsDefaultProtocolClient(LINK_SCHEME)
+    // Windows shows notifications only of an app that it knows by the id of its shortcut.
+    if (process.platform === 'win32') app.setAppUserModelId(APP_ID)
     const runtime = `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`
     app.setAboutPanelOptions({
       applicationName: 'Scrapyd Service',

@@ -14,6 +14,9 @@ export interface Notice {
 /** More at once become noise, which is then switched off for good. */
 const MOST_AT_ONCE = 3
 
+/** Jobs whose failure has been told; of older ones nothing is heard again. */
+const MOST_KEPT = 1_000
+
 /**
  * Finds what to tell in the events of one cluster. Holds the state of its nodes, as only a change is news; jobs are news
  * once, when they turn to failed.
@@ -44,6 +47,10 @@ export class NoticeFinder {
   #ofJob({ job }: Extract<FeedEvent, { type: 'job' }>): Notice | null {
     if (job.outcome !== 'failed' || this.#failed.has(job.key)) return null
     this.#failed.add(job.key)
+    for (const oldest of this.#failed) {
+      if (this.#failed.size <= MOST_KEPT) break
+      this.#failed.delete(oldest)
+    }
     return {
       title: this.#words.jobFailed(job.project, job.spider),
       body: job.reason ?? this.#words.noReason,

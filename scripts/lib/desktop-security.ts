@@ -59,6 +59,7 @@ const demands: readonly Demand[] = [
     'enableEmbeddedAsarIntegrityValidation: true',
     'onlyLoadAppFromAsar: true',
     'enableCookieEncryption: true',
+    'loadBrowserProcessSpecificV8Snapshot: false',
     'grantFileProtocolExtraPrivileges: false',
   ].map((fuse) => ({ file: 'electron-builder.yml', says: new RegExp(`^  ${fuse}$`, 'm'), what: `the fuse ${fuse}` })),
 ]

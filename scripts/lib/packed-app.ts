@@ -121,6 +121,7 @@ async function checkFuses(program: string, check: Check): Promise<void> {
     [FuseV1Options.EnableNodeCliInspectArguments, false],
     [FuseV1Options.EnableEmbeddedAsarIntegrityValidation, true],
     [FuseV1Options.OnlyLoadAppFromAsar, true],
+    [FuseV1Options.LoadBrowserProcessSpecificV8Snapshot, false],
     [FuseV1Options.GrantFileProtocolExtraPrivileges, false],
   ]
   for (const [fuse, on] of wanted) {

@@ -26,6 +26,7 @@ export const shown = {
   /** One entry for each secret that was decrypted: how many windows there were by then. */
   decrypted: [] as { windows: number }[],
   about: {} as Electron.AboutPanelOptionsOptions,
+  appId: null as string | null,
   hasQuit: false,
   exitCode: null as number | null,
 }
@@ -43,6 +44,8 @@ export const computer = {
   userData: '',
   locale: 'en-GB',
   encrypts: true,
+  /** Somebody has answered no when the store asked whether the app may use it. */
+  refuses: false,
   isFirst: true,
   isPackaged: false,
   /** The link that macOS starts the app with: told before the app is ready. */
@@ -96,6 +99,9 @@ export const app = {
     shown.about = options
   },
   showAboutPanel: () => {},
+  setAppUserModelId: (id) => {
+    shown.appId = id
+  },
   setBadgeCount: (count = 0) => {
     shown.badge = count
     return true
@@ -126,6 +132,7 @@ export const app = {
   | 'setAsDefaultProtocolClient'
   | 'setAboutPanelOptions'
   | 'showAboutPanel'
+  | 'setAppUserModelId'
   | 'setBadgeCount'
   | 'on'
   | 'quit'
@@ -344,7 +351,10 @@ const turned = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ KEY))
 export const safeStorage = {
   isEncryptionAvailable: () => computer.encrypts,
   getSelectedStorageBackend: () => 'gnome_libsecret',
-  encryptString: (text) => turned(Buffer.from(text)),
+  encryptString: (text) => {
+    if (computer.refuses) throw new Error('Error while encrypting the text')
+    return turned(Buffer.from(text))
+  },
   decryptString: (bytes) => {
     shown.decrypted.push({ windows: windows.list.length })
     return turned(bytes).toString()

@@ -4,7 +4,7 @@ import { APP_CSP, assetPath, externalUrl, isOwnUrl } from '../../src-main/app-pr
 import { applyEvents, figures, healthOf, NO_HEALTH } from '../../src-main/cluster-health.ts'
 import { linkOf, parseLink } from '../../src-main/deep-link.ts'
 import { daemonEnvironment } from '../../src-main/local-daemon.ts'
-import { localFile } from '../../src-main/local-files.ts'
+import { localFile, textFile } from '../../src-main/local-files.ts'
 import { menuTemplate } from '../../src-main/menu.ts'
 import { nextRestart } from '../../src-main/restart-plan.ts'
 import { suggestedName } from '../../src-main/saving.ts'
@@ -126,6 +126,12 @@ describe('files', () => {
       expect(() => localFile(folders, url)).toThrow('DirectoryTraversalError')
     },
   )
+  it('are opened only if that runs nothing', () => {
+    expect(textFile(folders, '/items/news/ticker/1.jl')).toBe('/d/items/news/ticker/1.jl')
+    for (const name of ['1.desktop', '1.sh', '1.command', '1.jl.exe', 'run']) {
+      expect(() => textFile(folders, `/items/news/ticker/${name}`)).toThrow('show it in its folder')
+    }
+  })
   it.each([
     ['/items/news/ticker/2026.jl', 'news-ticker-2026.jl'],
     ['/api/jobs/abc/log?download=1', 'abc.log'],
