@@ -3,7 +3,7 @@ import { connect } from 'node:tls'
 import { ApiClient } from '../src-daemon/api/client/api-client.ts'
 import { NodeUnreachableError, UnauthorizedError } from '../src-daemon/errors.ts'
 import type { CertificateRule, PeerCertificate, TestResult } from './ipc-contract.ts'
-import { secureFetch } from './secure-fetch.ts'
+import { secureAgent, secureFetch } from './secure-fetch.ts'
 
 /** How to reach a master. */
 export interface Address {
@@ -17,13 +17,15 @@ const TIMEOUT_MS = 8_000
 
 /** The client of a cluster, as main speaks to it. */
 export function clientOf({ url, username, password, certificate }: Address, timeoutMs = 60_000): ApiClient {
+  const httpsAgent = secureAgent(certificate)
   return new ApiClient({
     baseUrl: url,
     username: username === '' ? null : username,
     password: username === '' ? null : password,
     timeoutMs,
     via: 'desktop',
-    fetch: secureFetch(certificate),
+    fetch: secureFetch(httpsAgent),
+    httpsAgent,
   })
 }
 

@@ -42,7 +42,10 @@ export class Connections {
     this.#file = file
     this.#passwords = passwords
     this.#onChange = onChange
-    this.#state = file.read()
+    const { clusters, last } = file.read()
+    // A file that was edited by hand must not keep the app from starting.
+    const isKnown = last === 'local' || clusters.some(({ id }) => id === last)
+    this.#state = { clusters, last: isKnown ? last : null }
   }
 
   get last(): string | null {

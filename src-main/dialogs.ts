@@ -5,6 +5,7 @@ import { dialog, type BrowserWindow } from 'electron'
 import { InvalidParameterError } from '../src-daemon/errors.ts'
 import { describeCertificate } from './connection-test.ts'
 import type { ChosenCertificate } from './ipc-contract.ts'
+import type { UpdateTalk } from './updates.ts'
 import type { Words } from './words.ts'
 
 const JSON_FILES = [{ name: 'JSON', extensions: ['json'] }]
@@ -69,11 +70,28 @@ export class Dialogs {
 
   linkFailed(cluster: string, reason: string): void {
     const message = this.#words.linkFailed(cluster)
-    void dialog.showMessageBox(this.#window(), { type: 'error', message, detail: reason })
+    void dialog.showMessageBox(this.#window(), { type: 'error', message, detail: reason, buttons: [this.#words.ok] })
   }
 
   failure(message: string): void {
-    void dialog.showMessageBox(this.#window(), { type: 'error', message: this.#words.saveFailed, detail: message })
+    const { saveFailed, ok } = this.#words
+    void dialog.showMessageBox(this.#window(), { type: 'error', message: saveFailed, detail: message, buttons: [ok] })
+  }
+
+  /** What is said of newer versions of the app. */
+  get updates(): UpdateTalk {
+    const { later, ok, updateNewest, updateFailed, ...words } = this.#words
+    const ask = async (message: string, detail: string, yes: string) => {
+      const buttons = [later, yes]
+      const { response } = await dialog.showMessageBox({ message, detail, buttons, defaultId: 1, cancelId: 0 })
+      return response === 1
+    }
+    return {
+      found: (version) => ask(words.updateFound(version), words.updateFoundDetail, words.updateDownload),
+      fetched: (version) => ask(words.updateFetched(version), words.updateFetchedDetail, words.updateInstall),
+      newest: () => void dialog.showMessageBox({ message: updateNewest, buttons: [ok] }),
+      failed: (detail) => void dialog.showMessageBox({ type: 'error', message: updateFailed, detail, buttons: [ok] }),
+    }
   }
 
   async #open(options: Electron.OpenDialogOptions): Promise<string | null> {

@@ -4,8 +4,9 @@ import { clientOf } from './connection-test.ts'
 import type { Connections } from './connections.ts'
 import type { Dialogs } from './dialogs.ts'
 import { describeError } from './ipc-error.ts'
+import { FollowedLogs } from './followed-logs.ts'
 import type { Caller, IpcHandlers } from './ipc-main.ts'
-import { localFile } from './local-files.ts'
+import { localFile, textFile } from './local-files.ts'
 import type { LocalMaster } from './local-master.ts'
 import type { OpenSession } from './open-session.ts'
 import type { Passwords } from './passwords.ts'
@@ -24,6 +25,7 @@ interface HandlerParts {
 /** Every call of the contract, answered by the part that knows. */
 export function createHandlers({ connections, passwords, local, open, dialogs, window }: HandlerParts): IpcHandlers {
   const localState = () => local.state
+  const logs = new FollowedLogs(local.folders.log)
   return {
     'desktop.state': () => ({
       platform: process.platform,
@@ -37,7 +39,10 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
       path: open.takePath(),
     }),
     'clusters.save': (_, draft) => connections.save(draft),
-    'clusters.remove': (_, id) => nothing(connections.remove(id)),
+    'clusters.remove': (_, id) => {
+      if (open.cluster?.id === id) open.close('chosen')
+      return nothing(connections.remove(id))
+    },
     'clusters.test': (_, draft) => connections.test(draft),
     'clusters.check': async () => nothing(await connections.check()),
     'clusters.open': (_, id, password) => open.open(id, password),
@@ -57,7 +62,12 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
       local.setBackground(background)
       return local.state
     },
-    'local.log': () => local.log(),
+    'local.setNotifications': (_, notifications) => {
+      local.setNotifications(notifications)
+      return local.state
+    },
+    'local.followLog': (caller, id) => nothing(logs.follow(caller, id)),
+    'local.unfollowLog': (_, id) => nothing(logs.stop(id)),
     'local.openLog': () => openPath(local.folders.log),
     'projects.choose': async () => {
       const path = await dialogs.folder()
@@ -74,7 +84,7 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
     'session.follow': (caller, id, cursor) => follow(open, caller, id, cursor),
     'session.unfollow': (_, id) => nothing(open.session.abort(id)),
     'files.save': (_, url) => saveFile(open, dialogs, window(), url),
-    'files.open': (_, url) => openPath(ownFile(open, local, url)),
+    'files.open': (_, url) => openPath(ownFile(open, local, url, textFile)),
     'files.reveal': (_, url) => nothing(shell.showItemInFolder(ownFile(open, local, url))),
   }
 }
@@ -131,7 +141,7 @@ async function saveFile(open: OpenSession, dialogs: Dialogs, window: BrowserWind
 }
 
 /** A file on this computer; of another machine's there is none to show. */
-function ownFile(open: OpenSession, local: LocalMaster, url: string): string {
+function ownFile(open: OpenSession, local: LocalMaster, url: string, find = localFile): string {
   if (open.cluster?.isLocal !== true) throw new ConflictError('The file is on another machine: save it instead.')
-  return localFile(local.folders, url)
+  return find(local.folders, url)
 }

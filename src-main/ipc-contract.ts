@@ -66,7 +66,9 @@ export const certificateRule = z.discriminatedUnion('kind', [
 ])
 export type CertificateRule = z.infer<typeof certificateRule>
 
+/** What to tell of when the window is not in front. */
 export const notificationRule = z.object({ failed: z.boolean(), nodes: z.boolean() })
+export type NotificationRule = z.infer<typeof notificationRule>
 
 /** A cluster as it is saved: everything but the password. */
 export const savedCluster = z.object({
@@ -99,7 +101,9 @@ export const IPC_ARGUMENTS = {
   'local.start': z.tuple([]),
   'local.stop': z.tuple([]),
   'local.setBackground': z.tuple([z.boolean()]),
-  'local.log': z.tuple([]),
+  'local.setNotifications': z.tuple([notificationRule]),
+  'local.followLog': z.tuple([callId]),
+  'local.unfollowLog': z.tuple([callId]),
   'local.openLog': z.tuple([]),
   'projects.choose': z.tuple([]),
   'projects.inspect': z.tuple([z.string().min(1).max(4_000)]),
@@ -133,7 +137,9 @@ export interface IpcReplies {
   'local.start': LocalState
   'local.stop': LocalState
   'local.setBackground': LocalState
-  'local.log': string
+  'local.setNotifications': LocalState
+  'local.followLog': null
+  'local.unfollowLog': null
   'local.openLog': null
   'projects.choose': ProjectFolder | null
   'projects.inspect': ProjectFolder
@@ -170,6 +176,8 @@ export type IpcMessage =
   | { readonly type: 'stream-end'; readonly stream: string; readonly error: IpcError | null }
   | { readonly type: 'clusters'; readonly clusters: readonly ClusterEntry[] }
   | { readonly type: 'local'; readonly local: LocalState }
+  /** `isAnew`: the text takes the place of what was told before. */
+  | { readonly type: 'local-log'; readonly stream: string; readonly text: string; readonly isAnew: boolean }
   /** A route of the console (deep link, notification, menu). */
   | { readonly type: 'navigate'; readonly path: string }
   | { readonly type: 'command'; readonly command: 'palette' | 'shortcuts' }
@@ -258,6 +266,7 @@ export type LocalState = {
   readonly dataDir: string
   /** Goes on when the app quits. */
   readonly background: boolean
+  readonly notifications: NotificationRule
 } & (
   | { readonly state: 'stopped' }
   | { readonly state: 'unsupported'; readonly reason: string }

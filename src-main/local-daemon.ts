@@ -117,15 +117,3 @@ export function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
-
-/** The end of the daemon's log, whole lines. */
-export function logEnd({ log }: LocalFolders, bytes: number): string {
-  try {
-    const text = readFileSync(log)
-    const end = text.subarray(Math.max(0, text.length - bytes)).toString('utf8')
-    return text.length > bytes ? end.slice(end.indexOf('\n') + 1) : end
-  } catch {
-    // Never started here.
-    return ''
-  }
-}

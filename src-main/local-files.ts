@@ -1,5 +1,5 @@
 import { join, normalize, sep } from 'node:path'
-import { DirectoryTraversalError } from '../src-daemon/errors.ts'
+import { ConflictError, DirectoryTraversalError } from '../src-daemon/errors.ts'
 import type { LocalFolders } from './local-daemon.ts'
 
 /** The file of the local master behind `/logs/…` or `/items/…`. Throws DirectoryTraversalError. */
@@ -8,5 +8,16 @@ export function localFile({ logs, items }: Pick<LocalFolders, 'logs' | 'items'>,
   const folder = match?.[1] === 'items' ? items : logs
   const file = normalize(join(folder, decodeURIComponent(match?.[2] ?? '')))
   if (match === null || !file.startsWith(folder + sep) || file.includes('\0')) throw new DirectoryTraversalError(url)
+  return file
+}
+
+/** What the system may open without running it: spiders choose what else is written there. */
+const TEXTS = /\.(log|jl|jsonl|json|csv|txt)$/i
+
+/** The same for opening it. Throws ConflictError where that could run it. */
+export function textFile(folders: Pick<LocalFolders, 'logs' | 'items'>, url: string): string {
+  const file = localFile(folders, url)
+  if (!TEXTS.test(file))
+    throw new ConflictError('Only logs and items are opened from here: show it in its folder instead.')
   return file
 }

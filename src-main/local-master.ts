@@ -7,7 +7,7 @@ import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
 import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
 import { clientOf, type Address } from './connection-test.ts'
 import type { Interpreter } from './interpreters.ts'
-import type { LocalState, LocalStep } from './ipc-contract.ts'
+import { notificationRule, type LocalState, type LocalStep, type NotificationRule } from './ipc-contract.ts'
 import type { JsonFile } from './json-file.ts'
 import {
   LOCAL_USER,
@@ -15,17 +15,21 @@ import {
   daemonEnvironment,
   isAlive,
   localFolders,
-  logEnd,
   prepareFolder,
   recordedPid,
   spawnDaemon,
   type LocalFolders,
 } from './local-daemon.ts'
+import { logEnd } from './local-log.ts'
 import { nextRestart } from './restart-plan.ts'
 import type { Passwords } from './passwords.ts'
 
 /** Kept between starts of the app. */
-export const localSettings = z.object({ background: z.boolean(), port: z.int().nullable() })
+export const localSettings = z.object({
+  background: z.boolean(),
+  port: z.int().nullable(),
+  notifications: notificationRule.default({ failed: true, nodes: true }),
+})
 export type LocalSettings = z.infer<typeof localSettings>
 
 export interface LocalMasterOptions {
@@ -44,7 +48,11 @@ export interface LocalMasterOptions {
   readonly adoptMs?: number
 }
 
-type Phase = LocalState extends infer S ? (S extends LocalState ? Omit<S, 'dataDir' | 'background'> : never) : never
+type Phase = LocalState extends infer S
+  ? S extends LocalState
+    ? Omit<S, 'dataDir' | 'background' | 'notifications'>
+    : never
+  : never
 
 /** Why it does not run, and what helps to find out. */
 type Problem = [reason: string, help: string | null]
@@ -68,6 +76,8 @@ export class LocalMaster {
   readonly #options: LocalMasterOptions
   readonly #folders: LocalFolders
   #phase: Phase
+  /** As the file says them: each state that is told has them. */
+  #settings: LocalSettings
   #pid: number | null = null
   #python: Interpreter | null = null
   #password: string | null = null
@@ -79,6 +89,7 @@ export class LocalMaster {
   constructor(options: LocalMasterOptions) {
     this.#options = options
     this.#folders = localFolders(options.dataDir)
+    this.#settings = options.settings.read()
     this.#phase =
       process.platform === 'win32'
         ? {
@@ -89,8 +100,8 @@ export class LocalMaster {
   }
 
   get state(): LocalState {
-    const { background } = this.#options.settings.read()
-    return { dataDir: this.#folders.dataDir, background, ...this.#phase } as LocalState
+    const { background, notifications } = this.#settings
+    return { dataDir: this.#folders.dataDir, background, notifications, ...this.#phase } as LocalState
   }
 
   get python(): Interpreter | null {
@@ -107,12 +118,17 @@ export class LocalMaster {
     return this.#addressAt(this.#phase.url)
   }
 
-  log(): string {
-    return logEnd(this.#folders, 64 * 1024)
+  get notifications(): NotificationRule {
+    return this.#settings.notifications
   }
 
   setBackground(background: boolean): void {
-    this.#options.settings.write({ ...this.#options.settings.read(), background })
+    this.#set({ background })
+    this.#tell()
+  }
+
+  setNotifications(notifications: NotificationRule): void {
+    this.#set({ notifications })
     this.#tell()
   }
 
@@ -172,7 +188,7 @@ export class LocalMaster {
   /** A daemon of ours that runs already becomes ours again; one whose password is lost is ended. */
   async #adopt(): Promise<'ours' | 'none' | 'silent'> {
     const pid = recordedPid(this.#folders)
-    const { port } = this.#options.settings.read()
+    const { port } = this.#settings
     if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return 'none'
     const url = `http://127.0.0.1:${port}`
     const since = Date.now()
@@ -234,8 +250,8 @@ export class LocalMaster {
       prepareFolder(this.#folders, this.#options.nodeName)
       done(this.#folders.dataDir)
       begin('port', '127.0.0.1')
-      const port = await choosePort(this.#options.settings.read().port)
-      this.#options.settings.write({ ...this.#options.settings.read(), port })
+      const port = await choosePort(this.#settings.port)
+      this.#set({ port })
       done(`127.0.0.1:${port}`)
       begin('python', 'python3')
       this.#python = await this.#options.findPython()
@@ -277,7 +293,7 @@ export class LocalMaster {
     const code = await Promise.race([ended, Promise.resolve('silent' as const)])
     if (code === 'silent' && child.pid !== undefined) await endProcess(child.pid)
     this.#pid = null
-    return explainEnd(code, this.log())
+    return explainEnd(code, logEnd(this.#folders.log))
   }
 
   #arrive(url: string, python: string, since: number): void {
@@ -297,7 +313,7 @@ export class LocalMaster {
     const lived = Date.now() - this.#phase.since
     this.#unwatch()
     this.#pid = null
-    this.#again(explainEnd(code, this.log()), lived)
+    this.#again(explainEnd(code, logEnd(this.#folders.log)), lived)
   }
 
   /** Starts it again after a while, unless that was tried too often. */
@@ -311,6 +327,11 @@ export class LocalMaster {
         if (this.#phase.state === 'waiting') await this.#launch(true)
       })
     }, plan.delayMs)
+  }
+
+  #set(change: Partial<LocalSettings>): void {
+    this.#settings = { ...this.#settings, ...change }
+    this.#options.settings.write(this.#settings)
   }
 
   #addressAt(url: string): Address {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { hostname, homedir } from 'node:os'
 import { join } from 'node:path'
 import { app, dialog, Menu, nativeTheme, type BrowserWindow } from 'electron'
@@ -20,8 +21,12 @@ import { Passwords, passwordsFile } from './passwords.ts'
 import { guardContents, registerScheme, secureSession } from './security.ts'
 import { windowState } from './window-state.ts'
 import { openWindow } from './window.ts'
+import { githubUpdater } from './github-updater.ts'
+import { Updates, updateSettings } from './updates.ts'
 import { wordsFor } from './words.ts'
 
+/** As in electron-builder.yml. */
+const APP_ID = 'org.scrapyd-service.desktop'
 /** macOS tells the link that started the app before the app is ready. */
 const links: { early: string | null; follow: ((url: string) => void) | null } = { early: null, follow: null }
 
@@ -65,7 +70,11 @@ function start(): void {
     ),
     nodeName: hostname().replace(/\..*$/, '') || 'local',
     env: process.env,
-    settings: new JsonFile(join(data, 'local.json'), localSettings, { background: false, port: null }),
+    settings: new JsonFile(
+      join(data, 'local.json'),
+      localSettings,
+      localSettings.parse({ background: false, port: null }),
+    ),
     passwords,
     findPython: () => findInterpreter(candidates(process.env, homedir())),
     onChange: (state) => {
@@ -90,6 +99,17 @@ function start(): void {
     onHealth: (cluster, health) => native.showHealth(cluster, health),
   })
   const dialogs = new Dialogs(shownWindow, words)
+  // Only a package that was made for publishing knows where to look.
+  const canUpdate = app.isPackaged && existsSync(join(process.resourcesPath, 'app-update.yml'))
+  const updates = canUpdate
+    ? new Updates({
+        settings: new JsonFile(join(data, 'updates.json'), updateSettings, { enabled: false }),
+        load: githubUpdater,
+        talk: dialogs.updates,
+        onProgress: (part) => window?.setProgressBar(part ?? -1),
+        quit: () => app.quit(),
+      })
+    : null
 
   const followLink = async (link: DeepLink | null): Promise<void> => {
     show()
@@ -126,6 +146,26 @@ function start(): void {
     return made
   }
 
+  function showMenu(): void {
+    const template = menuTemplate(
+      process.platform,
+      words,
+      {
+        go: navigate,
+        command: (command) => tell({ type: 'command', command }),
+        showClusters: () => open.close('chosen'),
+        about: () => app.showAboutPanel(),
+        lookForUpdates: (isOn) => {
+          if (updates !== null) updates.isOn = isOn
+          showMenu()
+        },
+        checkNow: () => void updates?.check({ byHand: true }),
+      },
+      updates,
+    )
+    Menu.setApplicationMenu(Menu.buildFromTemplate(template))
+  }
+
   secureSession(join(root, 'dist/console'))
   serveIpc({
     handlers: createHandlers({ connections, passwords, local, open, dialogs, window: shownWindow }),
@@ -139,6 +179,8 @@ function start(): void {
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {
     app.setAsDefaultProtocolClient(LINK_SCHEME)
+    // Windows shows notifications only of an app that it knows by the id of its shortcut.
+    if (process.platform === 'win32') app.setAppUserModelId(APP_ID)
     const runtime = `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`
     app.setAboutPanelOptions({
       applicationName: 'Scrapyd Service',
@@ -148,14 +190,9 @@ function start(): void {
         : { applicationVersion: `${app.getVersion()} (${runtime})` }),
       copyright: 'Scrapyd Service developers, MIT',
     })
-    const menu = menuTemplate(process.platform, words, {
-      go: navigate,
-      command: (command) => tell({ type: 'command', command }),
-      showClusters: () => open.close('chosen'),
-      about: () => app.showAboutPanel(),
-    })
-    Menu.setApplicationMenu(Menu.buildFromTemplate(menu))
+    showMenu()
     native.start()
+    void updates?.check({ byHand: false })
     if (connections.last !== 'local') local.find().catch(report('the local master could not be found'))
     const link = links.early === null ? linkOf(process.argv) : parseLink(links.early)
     if (link !== null) follow(link)
@@ -174,13 +211,16 @@ function start(): void {
     const running = local.state.background ? 0 : await local.running()
     const choice = running === 0 ? 'stop' : await dialogs.quitting(running)
     // The last window may be closed already: whoever stays wants to see the app.
-    if (choice === 'stay') return show()
+    if (choice === 'stay') {
+      updates?.withdraw()
+      return show()
+    }
     if (choice === 'keep') local.setBackground(true)
     open.end()
     native.stop()
     await local.quit()
     isDone = true
-    app.quit()
+    if (updates?.install() !== true) app.quit()
   }
   app.on('before-quit', (event) => {
     if (isDone) return

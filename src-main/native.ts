@@ -1,6 +1,7 @@
 import { app, Menu, nativeImage, Notification, Tray, type BrowserWindow } from 'electron'
 import { figures, type ClusterHealth } from './cluster-health.ts'
 import type { OpenCluster } from './ipc-contract.ts'
+import { roleItem } from './menu.ts'
 import type { Notice } from './notices.ts'
 import type { Words } from './words.ts'
 
@@ -88,7 +89,7 @@ export class Native {
         ...lines.map((label) => ({ label, enabled: false })),
         { type: 'separator' },
         { label: this.#options.words.show, click: () => this.#options.show() },
-        { role: 'quit' },
+        roleItem('quit', this.#options.words),
       ]),
     )
   }

@@ -1,5 +1,6 @@
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 import type { Node } from '../src-daemon/api/contract/values.ts'
+import type { NotificationRule } from './ipc-contract.ts'
 import type { Words } from './words.ts'
 
 /** Something that a person wants to know though the window is not in front. */
@@ -10,13 +11,11 @@ export interface Notice {
   readonly path: string
 }
 
-export interface NoticeRule {
-  readonly failed: boolean
-  readonly nodes: boolean
-}
-
 /** More at once become noise, which is then switched off for good. */
 const MOST_AT_ONCE = 3
+
+/** Jobs whose failure has been told; of older ones nothing is heard again. */
+const MOST_KEPT = 1_000
 
 /**
  * Finds what to tell in the events of one cluster. Holds the state of its nodes, as only a change is news; jobs are news
@@ -36,7 +35,7 @@ export class NoticeFinder {
     for (const { id, state } of nodes) if (!this.#nodes.has(id)) this.#keep(id, state)
   }
 
-  find(events: readonly FeedEvent[], rule: NoticeRule): Notice[] {
+  find(events: readonly FeedEvent[], rule: NotificationRule): Notice[] {
     const notices: Notice[] = []
     for (const event of events) {
       const notice = event.type === 'job' ? this.#ofJob(event) : event.type === 'node' ? this.#ofNode(event) : null
@@ -48,6 +47,10 @@ export class NoticeFinder {
   #ofJob({ job }: Extract<FeedEvent, { type: 'job' }>): Notice | null {
     if (job.outcome !== 'failed' || this.#failed.has(job.key)) return null
     this.#failed.add(job.key)
+    for (const oldest of this.#failed) {
+      if (this.#failed.size <= MOST_KEPT) break
+      this.#failed.delete(oldest)
+    }
     return {
       title: this.#words.jobFailed(job.project, job.spider),
       body: job.reason ?? this.#words.noReason,

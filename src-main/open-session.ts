@@ -6,12 +6,12 @@ import { clientOf, testConnection, type Address } from './connection-test.ts'
 import type { Connections } from './connections.ts'
 import type { OpenCluster, TestResult } from './ipc-contract.ts'
 import type { LocalMaster } from './local-master.ts'
-import { NoticeFinder, type Notice, type NoticeRule } from './notices.ts'
+import { NoticeFinder, type Notice } from './notices.ts'
 import type { Words } from './words.ts'
 
 interface OpenSessionOptions {
   readonly connections: Connections
-  readonly local: LocalMaster
+  readonly local: Pick<LocalMaster, 'state' | 'address' | 'notifications' | 'start'>
   readonly words: Words
   /** The page has to show another cluster, or the clusters. */
   readonly onSwitch: () => void
@@ -21,9 +21,6 @@ interface OpenSessionOptions {
   /** null: no cluster is open. */
   readonly onHealth: (cluster: OpenCluster | null, health: ClusterHealth) => void
 }
-
-/** What a local master tells of. */
-const LOCAL_RULE: NoticeRule = { failed: true, nodes: false }
 
 /** Which cluster is open, and what its events mean for tray and notifications. */
 export class OpenSession {
@@ -167,7 +164,8 @@ export class OpenSession {
   #take(session: ClusterSession, finder: NoticeFinder, events: readonly FeedEvent[]): void {
     if (this.#session !== session) return
     const { id, isLocal } = session.cluster
-    const rule = isLocal ? LOCAL_RULE : this.#options.connections.get(id).notifications
+    const { local, connections } = this.#options
+    const rule = isLocal ? local.notifications : connections.get(id).notifications
     for (const notice of finder.find(events, rule)) this.#options.onNotice(notice)
     if (events.some(({ type }) => type === 'hello')) void this.#readNodes(session, finder)
     this.#setHealth(session, applyEvents(this.#health, events))

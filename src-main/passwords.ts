@@ -12,6 +12,8 @@ export const passwordsFile = z.record(z.string(), z.string())
 export class Passwords {
   readonly #file: JsonFile<Record<string, string>>
   readonly #session = new Map<string, string>()
+  /** What the store said when it was to encrypt: somebody may have refused it. */
+  #refusal: string | null = null
 
   constructor(file: JsonFile<Record<string, string>>) {
     this.#file = file
@@ -19,6 +21,10 @@ export class Passwords {
 
   /** Why passwords cannot be stored; null: they can. */
   get noEncryption(): string | null {
+    return this.#noStore ?? this.#refusal
+  }
+
+  get #noStore(): string | null {
     if (!safeStorage.isEncryptionAvailable()) {
       return process.platform === 'linux'
         ? 'no secret store (GNOME Keyring, KWallet) answers'
@@ -34,7 +40,7 @@ export class Passwords {
     const kept = this.#session.get(id)
     if (kept !== undefined) return kept
     const stored = this.#file.read()[id]
-    if (stored === undefined || this.noEncryption !== null) return null
+    if (stored === undefined || this.#noStore !== null) return null
     try {
       return safeStorage.decryptString(Buffer.from(stored, 'base64'))
     } catch {
@@ -45,18 +51,33 @@ export class Passwords {
 
   /** Whether there is one, as far as that can be said without decrypting it. */
   has(id: string): boolean {
-    return this.#session.has(id) || (Object.hasOwn(this.#file.read(), id) && this.noEncryption === null)
+    return this.#session.has(id) || (Object.hasOwn(this.#file.read(), id) && this.#noStore === null)
   }
 
   set(id: string, password: string): void {
     this.#session.set(id, password)
-    if (this.noEncryption !== null) return
-    this.#file.write({ ...this.#file.read(), [id]: safeStorage.encryptString(password).toString('base64') })
+    const encrypted = this.#encrypt(password)
+    const { [id]: before, ...rest } = this.#file.read()
+    // One that cannot be replaced must not come back at the next start.
+    if (encrypted !== null) this.#file.write({ ...rest, [id]: encrypted })
+    else if (before !== undefined) this.#file.write(rest)
   }
 
   remove(id: string): void {
     this.#session.delete(id)
     const { [id]: gone, ...rest } = this.#file.read()
     if (gone !== undefined) this.#file.write(rest)
+  }
+
+  #encrypt(password: string): string | null {
+    if (this.#noStore !== null) return null
+    try {
+      const encrypted = safeStorage.encryptString(password).toString('base64')
+      this.#refusal = null
+      return encrypted
+    } catch (error) {
+      this.#refusal = `the system's secret store refuses (${error instanceof Error ? error.message : String(error)})`
+      return null
+    }
   }
 }

@@ -14,9 +14,13 @@ export class PinnedCertificateError extends Error {
   }
 }
 
-/** `fetch` for one cluster: https is judged by its certificate rule, and a request is sent only after that. */
-export function secureFetch(rule: CertificateRule): typeof fetch {
-  const agent = new JudgingAgent(rule)
+/** Connections of one cluster by https, each judged by the certificate rule before anything is sent over it. */
+export function secureAgent(rule: CertificateRule): HttpsAgent {
+  return new JudgingAgent(rule)
+}
+
+/** `fetch` for one cluster: https goes over the connections of `agent`. */
+export function secureFetch(agent: HttpsAgent): typeof fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input)
     return url.protocol === 'https:' ? fetchHttps(url, init, agent) : fetch(input, init)

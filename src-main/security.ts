@@ -48,7 +48,7 @@ export function guardContents(): void {
     contents.on('will-attach-webview', (event) => event.preventDefault())
     contents.setWindowOpenHandler(({ url }) => {
       const allowed = externalUrl(url)
-      if (allowed !== null) void shell.openExternal(allowed)
+      if (allowed !== null) shell.openExternal(allowed).catch((error: unknown) => console.error('no browser', error))
       return { action: 'deny' }
     })
   })

@@ -2,7 +2,7 @@ import { defineConfig } from 'vite'
 
 const folder = import.meta.dirname
 
-/** The main process as one ES module; everything but Electron and Node itself is in it. */
+/** The main process as one ES module, and the updater, which is loaded only when it is wanted; everything but Electron and Node itself is in them. */
 export default defineConfig({
   root: folder,
   publicDir: false,
@@ -15,7 +15,7 @@ export default defineConfig({
     minify: false,
     rolldownOptions: {
       external: ['electron'],
-      output: { format: 'es', entryFileNames: 'main.js', codeSplitting: false },
+      output: { format: 'es', entryFileNames: 'main.js', chunkFileNames: 'updater.js' },
     },
   },
 })

@@ -30,7 +30,14 @@ export function openWindow({ preload, icon, state }: WindowOptions): BrowserWind
     if (saved?.maximized === true) window.maximize()
     window.show()
   })
-  window.on('close', () => state.write({ ...window.getNormalBounds(), maximized: window.isMaximized() }))
+  window.on('close', () => {
+    try {
+      state.write({ ...window.getNormalBounds(), maximized: window.isMaximized() })
+    } catch (error) {
+      // A full disk: no reason not to close.
+      console.error('the place of the window could not be kept', error)
+    }
+  })
   void window.loadURL(START_URL)
   return window
 }

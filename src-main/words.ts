@@ -1,5 +1,33 @@
+/** Entries whose work the system does. Electron has words for them, but English ones only outside of macOS. */
+export type Role =
+  | 'services'
+  | 'hide'
+  | 'hideOthers'
+  | 'unhide'
+  | 'quit'
+  | 'close'
+  | 'undo'
+  | 'redo'
+  | 'cut'
+  | 'copy'
+  | 'paste'
+  | 'pasteAndMatchStyle'
+  | 'delete'
+  | 'selectAll'
+  | 'reload'
+  | 'resetZoom'
+  | 'zoomIn'
+  | 'zoomOut'
+  | 'togglefullscreen'
+  | 'toggleDevTools'
+  | 'minimize'
+  | 'zoom'
+  | 'front'
+
 /** The words of the native parts: menus, tray, notifications, dialogs. The console has its own. */
 export interface Words {
+  readonly roles: Readonly<Record<Role, string>>
+  readonly ok: string
   readonly file: string
   readonly edit: string
   readonly view: string
@@ -37,9 +65,46 @@ export interface Words {
   readonly startFailed: string
   readonly linkFailed: (cluster: string) => string
   readonly linkPassword: string
+  readonly lookForUpdates: string
+  readonly checkNow: string
+  readonly updateFound: (version: string) => string
+  readonly updateFoundDetail: string
+  readonly updateDownload: string
+  readonly updateFetched: (version: string) => string
+  readonly updateFetchedDetail: string
+  readonly updateInstall: string
+  readonly updateNewest: string
+  readonly updateFailed: string
+  readonly later: string
 }
 
 export const ENGLISH: Words = {
+  roles: {
+    services: 'Services',
+    hide: 'Hide Scrapyd Service',
+    hideOthers: 'Hide Others',
+    unhide: 'Show All',
+    quit: 'Quit Scrapyd Service',
+    close: 'Close Window',
+    undo: 'Undo',
+    redo: 'Redo',
+    cut: 'Cut',
+    copy: 'Copy',
+    paste: 'Paste',
+    pasteAndMatchStyle: 'Paste and Match Style',
+    delete: 'Delete',
+    selectAll: 'Select All',
+    reload: 'Reload',
+    resetZoom: 'Actual Size',
+    zoomIn: 'Zoom In',
+    zoomOut: 'Zoom Out',
+    togglefullscreen: 'Toggle Full Screen',
+    toggleDevTools: 'Toggle Developer Tools',
+    minimize: 'Minimize',
+    zoom: 'Zoom',
+    front: 'Bring All to Front',
+  },
+  ok: 'OK',
   file: 'File',
   edit: 'Edit',
   view: 'View',
@@ -77,9 +142,46 @@ export const ENGLISH: Words = {
   startFailed: 'Scrapyd Service could not start',
   linkFailed: (cluster) => `The link to ${cluster} could not be opened`,
   linkPassword: 'Its password is needed: open it from the clusters.',
+  lookForUpdates: 'Look for Updates on GitHub',
+  checkNow: 'Check for Updates Now…',
+  updateFound: (version) => `Version ${version} is available`,
+  updateFoundDetail: 'Download it from GitHub now? You are asked again before it is installed.',
+  updateDownload: 'Download',
+  updateFetched: (version) => `Version ${version} is ready`,
+  updateFetchedDetail: 'To install it the app quits.',
+  updateInstall: 'Quit and install',
+  updateNewest: 'This is the newest version',
+  updateFailed: 'The update did not work',
+  later: 'Later',
 }
 
 export const CHINESE: Words = {
+  roles: {
+    services: '服务',
+    hide: '隐藏 Scrapyd Service',
+    hideOthers: '隐藏其他',
+    unhide: '全部显示',
+    quit: '退出 Scrapyd Service',
+    close: '关闭窗口',
+    undo: '撤销',
+    redo: '重做',
+    cut: '剪切',
+    copy: '复制',
+    paste: '粘贴',
+    pasteAndMatchStyle: '粘贴并匹配样式',
+    delete: '删除',
+    selectAll: '全选',
+    reload: '重新加载',
+    resetZoom: '实际大小',
+    zoomIn: '放大',
+    zoomOut: '缩小',
+    togglefullscreen: '切换全屏',
+    toggleDevTools: '切换开发者工具',
+    minimize: '最小化',
+    zoom: '缩放',
+    front: '前置全部窗口',
+  },
+  ok: '好',
   file: '文件',
   edit: '编辑',
   view: '显示',
@@ -117,6 +219,17 @@ export const CHINESE: Words = {
   startFailed: 'Scrapyd Service 无法启动',
   linkFailed: (cluster) => `无法打开指向 ${cluster} 的链接`,
   linkPassword: '需要密码：请从集群列表打开。',
+  lookForUpdates: '在 GitHub 上查找更新',
+  checkNow: '立即检查更新…',
+  updateFound: (version) => `有新版本 ${version}`,
+  updateFoundDetail: '现在从 GitHub 下载吗？安装前会再次询问。',
+  updateDownload: '下载',
+  updateFetched: (version) => `新版本 ${version} 已就绪`,
+  updateFetchedDetail: '安装时应用会退出。',
+  updateInstall: '退出并安装',
+  updateNewest: '已是最新版本',
+  updateFailed: '更新失败',
+  later: '以后再说',
 }
 
 /** The words for the system's language: any Chinese in 简体中文, everything else in English. */

@@ -13,9 +13,11 @@ interface LockEntry {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** What nobody needs at run time: sources of the native module, declarations, maps, documents (licences stay). */
+/** What nobody needs at run time: sources of the native module, declarations, maps, documents (licences stay), tools' settings. */
 const SUPERFLUOUS =
-  /(\.d\.[cm]?ts|\.[cm]?ts|\.map|\.md|\.gyp)$|\/better-sqlite3\/(deps|src)(\/|$)|\/(test|tests|docs|examples|\.github)(\/|$)/
+  /(\.d\.[cm]?ts|\.[cm]?ts|\.map|\.md|\.gypi?)$|\/better-sqlite3\/(deps|src)(\/|$)|\/(test|tests|docs|examples|\.[^/]+)(\/|$)/
+/** Packages that are there to compile others. */
+const FOR_COMPILERS = ['node-addon-api']
 
 /**
  * Puts the built daemon and the packages that the lock names for it (those and no others) into `dist/daemon`. The console
@@ -38,8 +40,10 @@ export function stageDaemon(): void {
     const from = join(root, place)
     cpSync(from, join(stagedDaemon, target), {
       recursive: true,
-      filter: (path) =>
-        !SUPERFLUOUS.test(path.slice(from.length)) && !path.slice(from.length).includes('/node_modules'),
+      filter: (path) => {
+        const inside = path.slice(from.length)
+        return !SUPERFLUOUS.test(`/${target}${inside}`) && !inside.includes('/node_modules')
+      },
     })
   }
 }
@@ -56,7 +60,7 @@ export function closure(): Map<string, string> {
         if (Object.hasOwn(optionalDependencies, name)) continue
         throw new SetUpError(`${place} needs ${name}, which the lock does not name.`)
       }
-      if (found.has(next) || !existsSync(join(root, next))) continue
+      if (FOR_COMPILERS.includes(name) || found.has(next) || !existsSync(join(root, next))) continue
       const target = next.replace(/^src-daemon\//, '')
       if ([...found.values()].includes(target)) throw new SetUpError(`Two versions of ${name} would go to ${target}.`)
       found.set(next, target)

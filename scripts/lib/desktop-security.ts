@@ -47,6 +47,11 @@ const demands: readonly Demand[] = [
     says: /IPC_ARGUMENTS\[call\]\.safeParse\(args\)/,
     what: 'the arguments of a call are checked',
   },
+  {
+    file: 'src-main/main.ts',
+    says: /updateSettings, \{ enabled: false \}/,
+    what: 'nobody is asked for updates until that is switched on',
+  },
   { file: 'electron-builder.yml', says: /runAsNode: true/, what: 'the fuse runAsNode is named (the daemon needs it)' },
   ...[
     'enableNodeOptionsEnvironmentVariable: false',
@@ -54,6 +59,7 @@ const demands: readonly Demand[] = [
     'enableEmbeddedAsarIntegrityValidation: true',
     'onlyLoadAppFromAsar: true',
     'enableCookieEncryption: true',
+    'loadBrowserProcessSpecificV8Snapshot: false',
     'grantFileProtocolExtraPrivileges: false',
   ].map((fuse) => ({ file: 'electron-builder.yml', says: new RegExp(`^  ${fuse}$`, 'm'), what: `the fuse ${fuse}` })),
 ]
@@ -67,6 +73,7 @@ const bans: readonly { readonly finds: RegExp; readonly what: string; readonly b
     finds: /executeJavaScript|insertCSS|enableRemoteModule|nodeIntegration: true|sandbox: false|loadFile\(/,
     what: 'not allowed',
   },
+  { finds: /electron-updater'/, but: 'github-updater.ts', what: 'the updater is loaded in github-updater.ts only' },
   { finds: /shell: true/, what: 'no shell between us and a program' },
 ]
 

@@ -8,5 +8,7 @@ const publishing = github ? ['-c.publish.provider=github', '--publish=always'] :
 
 await runTask(async () => {
   await buildForPack()
-  await runBuilder([...process.argv.slice(2), ...publishing])
+  // Fuses are flipped after Electron was signed for nobody in particular; without a new one of that kind no Apple processor runs it.
+  const signing = process.platform === 'darwin' ? ['-c.electronFuses.resetAdHocDarwinSignature=true'] : []
+  await runBuilder([...process.argv.slice(2), ...publishing, ...signing])
 })

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { root } from '../../scripts/lib/root.ts'
 import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { DesktopApp } from '../helpers/desktop-app.ts'
+import { PrefixProxy } from '../helpers/prefix-proxy.ts'
 import { until } from '../helpers/until.ts'
 
 /** ASCII: heap snapshots escape everything else, so that a search would never find it. */
@@ -121,6 +123,62 @@ describe('connections', () => {
     emitApp('second-instance', ['app', 'scrapyd-service://unknown/jobs'])
     emitApp('second-instance', ['app', 'scrapyd-service://press/jobs?run=crawls'])
     await app.shows('/jobs')
+  })
+
+  it('by https are opened with a pinned certificate and with an own CA, and go from one computer to another', async () => {
+    const tls = (name: string) => join(root, 'test/fixtures/tls', name)
+    const keys = { cert: readFileSync(tls('server.pem')), key: readFileSync(tls('server.key')) }
+    const proxy = await PrefixProxy.start(master.url, '/scrapyd', keys)
+    try {
+      app = await DesktopApp.start(userData)
+      const { page, electron } = app
+      await fillIn(PASSWORD)
+      await page.getByLabel('URL of the master').fill(proxy.url)
+      await page.getByRole('button', { name: 'Test' }).click()
+      await page.getByText('Certificate not trusted').first().waitFor()
+      await page.getByRole('button', { name: 'Pin this certificate' }).click()
+      await page.locator('.certificate').getByText(new X509Certificate(keys.cert).fingerprint256).waitFor()
+      await page.getByRole('button', { name: 'Test' }).click()
+      await page.getByText(/Connected in \d+ ms/).waitFor()
+
+      await page.locator('.certificate').getByText('Own CA').click()
+      // What is no certificate is not taken for one.
+      electron.answers.openFile = tls('README.md')
+      await page.locator('.certificate').getByRole('button', { name: 'Choose…' }).click()
+      await page.getByText('README.md is not a certificate').waitFor()
+      electron.answers.openFile = tls('ca.pem')
+      await page.locator('.certificate').getByRole('button', { name: 'Choose…' }).click()
+      await page.getByText('ca.pem, valid to').waitFor()
+      await openCluster()
+      await app.consoleShown()
+      await until('its events come', () => electron.shown.tray.includes('1 node online'))
+      await page.getByText('hq-01').first().waitFor()
+
+      // Out of this computer, and into one that does not know it.
+      await app.invoke('clusters.close', 'chosen')
+      await page.getByRole('heading', { name: 'Clusters' }).waitFor()
+      const file = join(userData, 'exported')
+      electron.answers.saveFile = electron.answers.openFile = file
+      await page.getByRole('button', { name: 'Export without passwords…' }).click()
+      await page.getByText('Exported without passwords', { exact: true }).waitFor()
+      expect(readFileSync(file, 'utf8')).toContain('BEGIN CERTIFICATE')
+      expect(readFileSync(file, 'utf8')).not.toContain(PASSWORD)
+      await page.getByRole('button', { name: 'Remove…' }).click()
+      await page.getByRole('button', { name: 'Remove cluster' }).click()
+      await page.getByText('No cluster is saved.').waitFor()
+      await page.getByRole('button', { name: 'Import…' }).click()
+      await page.getByText('1 cluster imported').waitFor()
+      await page.locator('.cluster-item', { hasText: proxy.url }).click()
+      await page.getByLabel('Password').fill(PASSWORD)
+      await page.getByRole('button', { name: 'Test' }).click()
+      await page.getByText(/Connected in \d+ ms/).waitFor()
+      electron.answers.openFile = tls('README.md')
+      await page.getByRole('button', { name: 'Import…' }).click()
+      await page.getByText('This is not a file of exported clusters').waitFor()
+      expect(app.complaints).toEqual([])
+    } finally {
+      await proxy.stop()
+    }
   })
 
   it('are switched by the menu, and a link opens another one', async () => {

@@ -41,7 +41,11 @@ function make(
     program,
     nodeName: 'here',
     env: process.env,
-    settings: new JsonFile(join(folder, 'local.json'), localSettings, { background: false, port: null }),
+    settings: new JsonFile(
+      join(folder, 'local.json'),
+      localSettings,
+      localSettings.parse({ background: false, port: null }),
+    ),
     passwords: { get: (id) => stored.get(id) ?? null, set: (id, password) => void stored.set(id, password) },
     findPython: () => Promise.resolve({ path: testPython(), version: '3', scrapy: '2' }),
     onChange: (state) => states.push(state),

@@ -36,10 +36,17 @@ describe('the local master', () => {
     app = await DesktopApp.start(userData)
     const { page, electron } = app
     await page.getByText('A master of your own on this computer').waitFor()
+    await page.getByRole('button', { name: 'Show log' }).click()
+    await page.getByText('The log is empty.').waitFor()
     await launch()
+    // It was shown before there was one.
+    await page.locator('.local-log').getByText('Listening on').waitFor()
 
-    electron.answers.openFile = join(root, 'examples/newspapers')
+    // One folder is chosen, another one dropped.
+    electron.answers.openFile = userData
     await page.getByRole('button', { name: 'Choose folder…' }).click()
+    await page.getByText('holds no scrapy.cfg').waitFor()
+    await app.drop(join(root, 'examples/newspapers'), page.locator('.project-drop'))
     await page.getByLabel('Project name').waitFor()
     expect(await page.getByLabel('Project name').inputValue()).toBe('newspapers')
     await page.getByRole('button', { name: 'Add project' }).click()
@@ -85,8 +92,20 @@ describe('the local master', () => {
     expect(electron.shown.questions).toEqual(['Quit and end 1 running spider?'])
     expect([electron.shown.hasQuit, isAlive(daemon)]).toEqual([false, true])
     await app.consoleShown()
-    electron.answers.message = 2
+    expect(app.complaints).toEqual([])
+
+    // It goes on without the app, with its spider, and is found again.
+    electron.answers.message = 1
     await app.quit()
+    expect(isAlive(daemon)).toBe(true)
+    app = await DesktopApp.start(userData)
+    await app.consoleShown()
+    expect([pid(), ((await call('getNode')) as { running: number }).running]).toEqual([daemon, 1])
+    expect((await app.invoke('desktop.state')).local).toMatchObject({ state: 'running', background: true })
+    await app.invoke('local.setBackground', false)
+    app.electron.answers.message = 2
+    await app.quit()
+    expect(app.electron.shown.questions).toEqual(['Quit and end 1 running spider?'])
     expect(isAlive(daemon)).toBe(false)
     expect(app.complaints).toEqual([])
   })

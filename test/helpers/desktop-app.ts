@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { basename, join } from 'node:path'
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
 import { vi } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
 import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
 import { DESKTOP_START, newDesktopPage } from './desktop-page.ts'
+import { memoryOf } from './page-memory.ts'
 import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
 import type * as ElectronStandIn from './electron-stand-in.ts'
 import { until } from './until.ts'
@@ -91,16 +92,23 @@ export class DesktopApp {
     await this.page.waitForURL((url) => url.hash === `#${path}`)
   }
 
-  /** Everything that the page holds in its memory and its storage, as text. */
-  async memory(): Promise<string> {
+  /** Drops a file or folder of this computer onto something on the page, as the system would. */
+  async drop(path: string, target: Locator): Promise<void> {
+    await this.page.evaluate(`window.standInPaths = { [${JSON.stringify(basename(path))}]: ${JSON.stringify(path)} }`)
+    const box = await target.boundingBox()
+    if (box === null) throw new Error('there is nothing to drop onto')
+    const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+    const data = { items: [], files: [path], dragOperationsMask: 1 }
     const cdp = await this.page.context().newCDPSession(this.page)
-    const pieces: string[] = []
-    cdp.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => pieces.push(chunk))
-    await cdp.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false, captureNumericValue: true })
-    const storage = await this.page.evaluate(
-      'JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])',
-    )
-    return pieces.join('') + String(storage)
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await cdp.send('Input.dispatchDragEvent', { type, ...place, data })
+    }
+    await cdp.detach()
+  }
+
+  /** Everything that the page holds in its memory and its storage, as text. */
+  memory(): Promise<string> {
+    return memoryOf(this.page)
   }
 
   /** Closes the window; the app goes on, as on macOS. */

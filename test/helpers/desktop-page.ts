@@ -58,7 +58,8 @@ function preloadScript(): string {
         invoke: (channel, ...args) => window.standInToMain(channel, args),
         on: (_channel, listener) => listeners.push(listener),
       },
-      webUtils: { getPathForFile: (file) => file.standInPath ?? '' },
+      // Pages of a browser are not told where a file lies.
+      webUtils: { getPathForFile: (file) => (window.standInPaths ?? {})[file.name] ?? '' },
     }
     ;((require) => {
       ${preload}

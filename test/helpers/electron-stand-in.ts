@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { request, type RequestOptions } from 'node:http'
 import { join } from 'node:path'
 import type * as Electron from 'electron'
 import { root } from '../../scripts/lib/root.ts'
@@ -21,9 +22,11 @@ export const shown = {
   progress: [] as number[],
   questions: [] as string[],
   errors: [] as string[],
+  requests: [] as string[],
   /** One entry for each secret that was decrypted: how many windows there were by then. */
   decrypted: [] as { windows: number }[],
   about: {} as Electron.AboutPanelOptionsOptions,
+  appId: null as string | null,
   hasQuit: false,
   exitCode: null as number | null,
 }
@@ -41,7 +44,10 @@ export const computer = {
   userData: '',
   locale: 'en-GB',
   encrypts: true,
+  /** Somebody has answered no when the store asked whether the app may use it. */
+  refuses: false,
   isFirst: true,
+  isPackaged: false,
   /** The link that macOS starts the app with: told before the app is ready. */
   earlyLink: null as string | null,
 }
@@ -75,10 +81,13 @@ export function emitApp(event: string, ...args: unknown[]): void {
 }
 
 export const app = {
-  isPackaged: false,
+  get isPackaged() {
+    return computer.isPackaged
+  },
   getAppPath: () => root,
   getPath: (name) => join(computer.userData, name === 'userData' ? '' : name),
   getVersion: () => '0.1.0',
+  getName: () => 'scrapyd-service-desktop',
   getLocale: () => computer.locale,
   whenReady: () => {
     if (computer.earlyLink !== null) emitApp('open-url', computer.earlyLink)
@@ -90,6 +99,9 @@ export const app = {
     shown.about = options
   },
   showAboutPanel: () => {},
+  setAppUserModelId: (id) => {
+    shown.appId = id
+  },
   setBadgeCount: (count = 0) => {
     shown.badge = count
     return true
@@ -113,12 +125,14 @@ export const app = {
   | 'getAppPath'
   | 'getPath'
   | 'getVersion'
+  | 'getName'
   | 'getLocale'
   | 'whenReady'
   | 'requestSingleInstanceLock'
   | 'setAsDefaultProtocolClient'
   | 'setAboutPanelOptions'
   | 'showAboutPanel'
+  | 'setAppUserModelId'
   | 'setBadgeCount'
   | 'on'
   | 'quit'
@@ -296,6 +310,7 @@ export const rules = {
 }
 
 export const session = {
+  fromPartition: () => ({}) as Electron.Session,
   defaultSession: {
     protocol: {
       handle: (_scheme: string, serve: (request: Request) => Response | Promise<Response>) => {
@@ -321,13 +336,25 @@ export const session = {
   > & { protocol: unknown },
 }
 
+/** Electron's own HTTP is much like Node's; what it asks for is kept. */
+export const net = {
+  request: (options) => {
+    const { hostname = '', port, path, method, headers } = options as Electron.ClientRequestConstructorOptions
+    shown.requests.push(`${hostname}:${port}${path}`)
+    return request({ hostname, port, path, method, headers } as RequestOptions) as unknown as Electron.ClientRequest
+  },
+} satisfies Pick<Electron.Net, 'request'>
+
 const KEY = 7
 const turned = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ KEY))
 
 export const safeStorage = {
   isEncryptionAvailable: () => computer.encrypts,
   getSelectedStorageBackend: () => 'gnome_libsecret',
-  encryptString: (text) => turned(Buffer.from(text)),
+  encryptString: (text) => {
+    if (computer.refuses) throw new Error('Error while encrypting the text')
+    return turned(Buffer.from(text))
+  },
   decryptString: (bytes) => {
     shown.decrypted.push({ windows: windows.list.length })
     return turned(bytes).toString()

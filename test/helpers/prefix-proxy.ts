@@ -1,19 +1,20 @@
-import { createServer, request, type Server } from 'node:http'
+import { createServer, request, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
-/** A reverse proxy that serves a daemon below a path, as nginx would: the path is taken off and told in a header. */
+/** A reverse proxy that serves a daemon below a path, or by https, as nginx would: the path is taken off and told in a header. */
 export class PrefixProxy {
   readonly #server: Server
-  readonly #prefix: string
+  readonly #base: string
 
-  private constructor(server: Server, prefix: string) {
+  private constructor(server: Server, base: string) {
     this.#server = server
-    this.#prefix = prefix
+    this.#base = base
   }
 
-  static async start(target: string, prefix: string): Promise<PrefixProxy> {
+  static async start(target: string, prefix: string, tls: ServerOptions | null = null): Promise<PrefixProxy> {
     const { port: targetPort } = new URL(target)
-    const server = createServer((incoming, answer) => {
+    const serve: RequestListener = (incoming, answer) => {
       const { url = '/', method, headers } = incoming
       if (!url.startsWith(`${prefix}/`)) {
         answer.writeHead(404).end('outside the prefix')
@@ -35,13 +36,15 @@ export class PrefixProxy {
       upstream.on('error', () => answer.destroy())
       answer.on('close', () => upstream.destroy())
       incoming.pipe(upstream)
-    })
+    }
+    const server = tls === null ? createServer(serve) : createSecureServer(tls, serve)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return new PrefixProxy(server, prefix)
+    const { port } = server.address() as AddressInfo
+    return new PrefixProxy(server, `${tls === null ? 'http' : 'https'}://127.0.0.1:${port}${prefix}`)
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${this.#prefix}`
+    return this.#base
   }
 
   async stop(): Promise<void> {

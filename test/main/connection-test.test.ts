@@ -4,9 +4,9 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { peerCertificate, testConnection, type Address } from '../../src-main/connection-test.ts'
+import { clientOf, peerCertificate, testConnection, type Address } from '../../src-main/connection-test.ts'
 import type { CertificateRule } from '../../src-main/ipc-contract.ts'
-import { secureFetch } from '../../src-main/secure-fetch.ts'
+import { secureAgent, secureFetch } from '../../src-main/secure-fetch.ts'
 import { root } from '../../scripts/lib/root.ts'
 
 const tls = (name: string) => readFileSync(join(root, 'test/fixtures/tls', name), 'utf8')
@@ -105,10 +105,30 @@ describe('testConnection', () => {
   })
 })
 
+describe('an event stream', () => {
+  const follow = async (url: string, certificate: CertificateRule) => {
+    for await (const events of clientOf(address(url, { certificate })).openEventBatches({ live: true })) return events
+    return null
+  }
+  it('is judged by the same rule: nothing goes to a server whose certificate is not the right one', async () => {
+    const url = await serve(() => [401, {}], true)
+    const { fingerprint = '' } = (await peerCertificate(url)) ?? {}
+    for (const rule of [OWN_CA, { kind: 'pinned', fingerprint }] as const) {
+      await expect(follow(url, rule)).rejects.toThrow('password')
+    }
+    expect(seen).toHaveLength(2)
+    const other = fingerprint.replace(/^../, (first) => (first === '00' ? '01' : '00'))
+    for (const rule of [SYSTEM, { kind: 'pinned', fingerprint: other }] as const) {
+      await expect(follow(url, rule)).rejects.toThrow('certificate')
+    }
+    expect(seen).toHaveLength(2)
+  })
+})
+
 describe('secureFetch', () => {
   it('gives what fetch gives: body, headers, and an end by its signal', async () => {
     const url = await serve(() => [200, { a: '新闻' }], true)
-    const ask = secureFetch(OWN_CA)
+    const ask = secureFetch(secureAgent(OWN_CA))
     const answer = await ask(`${url}/x`, { method: 'POST', body: 'b', headers: { 'content-type': 'text/plain' } })
     expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
       200,

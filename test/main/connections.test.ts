@@ -12,6 +12,7 @@ let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
   computer.encrypts = true
+  computer.refuses = false
   shown.decrypted = []
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -67,6 +68,26 @@ describe('Connections', () => {
     expect(connections.address(id).password).toBe('correct horse')
     expect(readFileSync(join(folder, 'clusters.json'), 'utf8')).not.toContain('correct horse')
     expect(open().connections.address(id).password).toBeNull()
+  })
+
+  it('keeps no old password that a new one could not replace, and says why', () => {
+    const { id } = open().connections.save(draft())
+    for (const problem of ['encrypts', 'refuses'] as const) {
+      computer.encrypts = computer.refuses = problem === 'refuses'
+      const { connections, passwords } = open()
+      connections.save(draft({ id, password: 'new horse' }))
+      expect(passwords.noEncryption).toMatch(problem === 'refuses' ? /store refuses/ : /no secret store/)
+      expect(connections.address(id).password).toBe('new horse')
+      computer.encrypts = true
+      computer.refuses = false
+      expect(open().connections.address(id).password).toBeNull()
+      open().connections.save(draft({ id }))
+    }
+  })
+
+  it('begins with no cluster when the last one is not there any more', () => {
+    writeFileSync(join(folder, 'clusters.json'), '{"clusters": [], "last": "b7a5a3f2-0000-4000-8000-000000000000"}')
+    expect(open().connections.last).toBeNull()
   })
 
   it('exports without passwords, and imports what is not there yet', () => {

@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { root } from '../../scripts/lib/root.ts'
+import { ENGLISH } from '../../src-main/words.ts'
 import type { DesktopState, IpcCall, SavedCluster } from '../../src-main/ipc-contract.ts'
 import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
 import { FakeDaemon } from '../helpers/fake-daemon.ts'
@@ -62,6 +64,37 @@ describe('the start', () => {
   })
 })
 
+describe('the window', () => {
+  it('closes also where its place cannot be kept', async () => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await start()
+    mkdirSync(join(folder, 'window.json.new'))
+    electron.windows.list[0]?.close()
+    expect(electron.windows.list).toEqual([])
+    expect(complaints).toHaveBeenCalledWith('the place of the window could not be kept', expect.any(Error))
+    complaints.mockRestore()
+  })
+})
+
+describe('updates', () => {
+  it('are not offered by a package that knows of no place for them', async () => {
+    electron.computer.isPackaged = true
+    const before = Object.getOwnPropertyDescriptor(process, 'resourcesPath')
+    Object.defineProperty(process, 'resourcesPath', { value: folder, configurable: true })
+    try {
+      await start()
+      const labels = electron.shown.menu.flatMap(({ submenu }) =>
+        Array.isArray(submenu) ? submenu.map(({ label }) => label) : [],
+      )
+      expect(labels).toContain(ENGLISH.about)
+      expect(labels).not.toContain(ENGLISH.lookForUpdates)
+    } finally {
+      if (before === undefined) Reflect.deleteProperty(process, 'resourcesPath')
+      else Object.defineProperty(process, 'resourcesPath', before)
+    }
+  })
+})
+
 describe('the last cluster', () => {
   it('is opened with its password after the window was made', async () => {
     const [press] = clusters
@@ -106,6 +139,9 @@ describe('the about box', () => {
     const { applicationName, applicationVersion, version } = electron.shown.about
     const text = [applicationName, applicationVersion, platform === 'darwin' ? version : ''].join(' ')
     expect(text).toMatch(/^Scrapyd Service 0\.1\.0 .*Electron .*, Node \d/)
+    // Windows shows notifications only under the id of the installed shortcut.
+    const appId = /^appId: (.*)$/m.exec(readFileSync(join(root, 'electron-builder.yml'), 'utf8'))?.[1]
+    expect(electron.shown.appId).toBe(platform === 'win32' ? appId : null)
   })
 })
 

@@ -65,6 +65,13 @@ describe('NoticeFinder', () => {
     expect(finder.find([job({ ...failed, key: 'k2', reason: null })], ALL)[0]?.body).toBe('No reason was recorded')
   })
 
+  it('remembers what it told of the last jobs, not of all that ever were', () => {
+    const finder = new NoticeFinder(ENGLISH)
+    const fail = (key: number) => titles(finder, [job({ key: String(key), outcome: 'failed' })]).length
+    for (let key = 0; key <= 1_000; key += 1) expect(fail(key)).toBe(1)
+    expect([fail(1_000), fail(1), fail(0)]).toEqual([0, 0, 1])
+  })
+
   it('tells the last three of many, and only what is wanted', () => {
     const finder = new NoticeFinder(ENGLISH)
     finder.know([{ id: 'a', state: 'online' }])

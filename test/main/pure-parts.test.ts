@@ -1,14 +1,15 @@
+import type { MenuItemConstructorOptions } from 'electron'
 import { describe, expect, it } from 'vitest'
 import { APP_CSP, assetPath, externalUrl, isOwnUrl } from '../../src-main/app-protocol.ts'
 import { applyEvents, figures, healthOf, NO_HEALTH } from '../../src-main/cluster-health.ts'
 import { linkOf, parseLink } from '../../src-main/deep-link.ts'
 import { daemonEnvironment } from '../../src-main/local-daemon.ts'
-import { localFile } from '../../src-main/local-files.ts'
+import { localFile, textFile } from '../../src-main/local-files.ts'
 import { menuTemplate } from '../../src-main/menu.ts'
 import { nextRestart } from '../../src-main/restart-plan.ts'
 import { suggestedName } from '../../src-main/saving.ts'
 import { restoredBounds } from '../../src-main/window-state.ts'
-import { CHINESE, ENGLISH, wordsFor } from '../../src-main/words.ts'
+import { CHINESE, ENGLISH, wordsFor, type Words } from '../../src-main/words.ts'
 
 describe('app://', () => {
   it.each([
@@ -125,6 +126,12 @@ describe('files', () => {
       expect(() => localFile(folders, url)).toThrow('DirectoryTraversalError')
     },
   )
+  it('are opened only if that runs nothing', () => {
+    expect(textFile(folders, '/items/news/ticker/1.jl')).toBe('/d/items/news/ticker/1.jl')
+    for (const name of ['1.desktop', '1.sh', '1.command', '1.jl.exe', 'run']) {
+      expect(() => textFile(folders, `/items/news/ticker/${name}`)).toThrow('show it in its folder')
+    }
+  })
   it.each([
     ['/items/news/ticker/2026.jl', 'news-ticker-2026.jl'],
     ['/api/jobs/abc/log?download=1', 'abc.log'],
@@ -147,9 +154,17 @@ describe('health', () => {
 })
 
 describe('the menu', () => {
-  const actions = { go: () => {}, command: () => {}, showClusters: () => {}, about: () => {} }
+  const nothing = () => {}
+  const actions = {
+    go: nothing,
+    command: nothing,
+    showClusters: nothing,
+    about: nothing,
+    lookForUpdates: nothing,
+    checkNow: nothing,
+  }
   it.each(['darwin', 'linux', 'win32'] as const)('has the usual entries on %s, each key once', (platform) => {
-    const flat = menuTemplate(platform, ENGLISH, actions).flatMap(({ submenu }) =>
+    const flat = menuTemplate(platform, ENGLISH, actions, null).flatMap(({ submenu }) =>
       Array.isArray(submenu) ? submenu : [],
     )
     const roles = flat.map(({ role }) => role)
@@ -162,4 +177,28 @@ describe('the menu', () => {
     expect(wordsFor('zh-TW')).toBe(CHINESE)
     expect(wordsFor('de')).toBe(ENGLISH)
   })
+  it.each(['darwin', 'linux', 'win32'] as const)(
+    'leaves no word to Electron, which has English ones, on %s',
+    (platform) => {
+      const texts = (words: Words) => {
+        const all: (string | undefined)[] = []
+        const visit = (items: readonly MenuItemConstructorOptions[]) => {
+          for (const { type, label, role, submenu } of items) {
+            if (type !== 'separator') all.push(label)
+            // A menu of Electron's own would have entries of Electron's own.
+            if (role?.endsWith('Menu') === true) expect(Array.isArray(submenu)).toBe(true)
+            if (Array.isArray(submenu)) visit(submenu)
+          }
+        }
+        visit(menuTemplate(platform, words, actions, { isOn: true }))
+        return all
+      }
+      const chinese = texts(CHINESE)
+      expect(chinese).not.toContain(undefined)
+      const name = 'Scrapyd Service'
+      const isChinese = (text = '') => /\p{Script=Han}/u.test(text) || text === name
+      expect(chinese.filter((text) => !isChinese(text))).toEqual([])
+      expect(texts(ENGLISH).filter((text) => text !== name && isChinese(text))).toEqual([])
+    },
+  )
 })

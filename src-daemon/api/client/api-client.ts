@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Agent } from 'node:https'
 import { NodeUnreachableError } from '../../errors.ts'
 import { ENDPOINTS } from '../contract/endpoints.ts'
 import type { Endpoint, EndpointCall, EndpointName, EndpointReply } from '../contract/endpoints.ts'
@@ -23,6 +24,8 @@ export interface ApiClientOptions {
   /** Ends every call, with its reason. */
   readonly signal?: AbortSignal
   readonly fetch?: typeof fetch
+  /** Judges the other side of https for what does not go by `fetch`: whoever gives one gives both. */
+  readonly httpsAgent?: Agent
 }
 
 export interface CallOptions {
@@ -158,7 +161,7 @@ export class ApiClient {
       const url = this.baseUrl + pathOf(ENDPOINTS.events, { query })
       const answer = await this.#timed({ timeoutMs: idleMs, signal }, async (timed) => {
         timed.addEventListener('abort', () => stop.abort(), { once: true })
-        const opened = await openEventConnection(url, this.#headers, signal)
+        const opened = await openEventConnection(url, this.#headers, signal, this.#options.httpsAgent)
         if (opened.statusCode !== 200) throw await errorOfAnswer(await asResponse(opened), this.baseUrl)
         return opened
       })

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { clustersFile, Connections } from '../../src-main/connections.ts'
+import { JsonFile } from '../../src-main/json-file.ts'
+import { LocalMaster, localSettings } from '../../src-main/local-master.ts'
+import { OpenSession } from '../../src-main/open-session.ts'
+import { Passwords, passwordsFile } from '../../src-main/passwords.ts'
+import { ENGLISH } from '../../src-main/words.ts'
+import { FakeDaemon } from '../helpers/fake-daemon.ts'
+import { sampleAnswers } from '../helpers/sample-answers.ts'
+import { sampleCluster, sampleJob } from '../helpers/sample-cluster.ts'
+import { until } from '../helpers/until.ts'
+
+let folder: string
+let daemon: FakeDaemon
+const cluster = sampleCluster()
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
+  daemon = new FakeDaemon({ answers: sampleAnswers(cluster) })
+})
+afterEach(async () => {
+  await daemon.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function localMaster(): LocalMaster {
+  const fallback = localSettings.parse({ background: false, port: null })
+  return new LocalMaster({
+    dataDir: join(folder, 'local'),
+    program: '',
+    nodeName: 'here',
+    env: {},
+    settings: new JsonFile(join(folder, 'local.json'), localSettings, fallback),
+    passwords: { get: () => null, set: () => {} },
+    findPython: () => Promise.resolve(null),
+    onChange: () => {},
+  })
+}
+
+describe('the open local master', () => {
+  it('tells what its own switches want, which outlast the app', async () => {
+    const url = await daemon.start()
+    // As a version without switches has left it.
+    writeFileSync(join(folder, 'local.json'), '{ "background": false, "port": null }')
+    const settings = localMaster()
+    expect(settings.notifications).toEqual({ failed: true, nodes: true })
+
+    const passwords = new Passwords(new JsonFile(join(folder, 'passwords.json'), passwordsFile, {}))
+    const file = new JsonFile(join(folder, 'clusters.json'), clustersFile, { clusters: [], last: 'local' })
+    const told: string[] = []
+    const open = new OpenSession({
+      connections: new Connections({ file, passwords, onChange: () => {} }),
+      local: {
+        state: { ...settings.state, state: 'running', since: 0, url, python: '' },
+        address: { url, username: '', password: null, certificate: { kind: 'system' } },
+        start: () => Promise.resolve(),
+        get notifications() {
+          return settings.notifications
+        },
+      },
+      words: ENGLISH,
+      onSwitch: () => {},
+      onGo: () => {},
+      onNotice: ({ title }) => told.push(title),
+      onHealth: () => {},
+    })
+    open.resume()
+    await until('it is open', () => open.cluster?.isLocal)
+    let heard = 0
+    const stream = open.session.follow('events', null, (events) => (heard += events.length))
+    await until('it follows', () => daemon.streams.length === 1 && heard > 0)
+    const fails = async (spider: string) => {
+      const before = heard
+      daemon.commit({ type: 'job', job: sampleJob({ spider, project: 'p', outcome: 'failed' }) })
+      await until(`${spider} is heard of`, () => heard > before)
+    }
+    await fails('one')
+    settings.setNotifications({ failed: false, nodes: true })
+    await fails('two')
+    expect(localMaster().notifications).toEqual({ failed: false, nodes: true })
+    settings.setNotifications({ failed: true, nodes: true })
+    await fails('three')
+    expect(told).toEqual(['one failed (p)', 'three failed (p)'])
+    open.end()
+    await stream
+  })
+})
