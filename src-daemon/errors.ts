@@ -125,6 +125,12 @@ export class GitError extends ScrapydServiceError {
   override readonly status: number = 502
 }
 
+/** What is asked of git cannot be had: the code is not kept in it. */
+export class NotInGitError extends GitError {
+  override readonly code = 'not-in-git'
+  override readonly status = 409
+}
+
 /** Another daemon did not answer, or not in time. */
 export class NodeUnreachableError extends ScrapydServiceError {
   override readonly code: string = 'node-unreachable'

@@ -39,6 +39,7 @@ export interface AppParts {
 
 const FORWARD_PATH = /^\/forward\/([^/]+)(\/.*)$/s
 const OPEN_PATHS: ReadonlySet<string> = new Set([ENDPOINTS.health.path])
+const HOST_NAME = /^host$/i
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** The way of a request: the rules for browsers, who asks, then the family that its path belongs to. */
@@ -62,6 +63,7 @@ export function createApp(options: AppParts): Express {
 
   // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 hears of a rejected handler
   app.use(async (request, response, next) => {
+    request.url = originForm(request)
     const visit = visitFor(request)
     if (!(await enter(options, request, response, visit))) return
     if (!(await serve(options, request, response, visit))) next()
@@ -83,6 +85,14 @@ export function createApp(options: AppParts): Express {
   return app
 }
 
+const ABSOLUTE = /^https?:\/\/([^/?]+)(\/.*)?$/is
+
+/** The target without the scheme and the host of this daemon, which clients may name in it (RFC 9112, 3.2.2). */
+function originForm({ url, headers: { host = '' } }: Request): string {
+  const [, authority, path = '/'] = ABSOLUTE.exec(url) ?? []
+  return authority?.toLowerCase() === host.toLowerCase() ? path : url
+}
+
 /** Whether the request may go on; otherwise it has been answered. */
 async function enter(options: AppParts, request: Request, response: Response, visit: Visit): Promise<boolean> {
   const { auth, browserRules, sessions } = options
@@ -91,6 +101,10 @@ async function enter(options: AppParts, request: Request, response: Response, vi
   // A body where none belongs is not waited for.
   if (SAFE.has(request.method) && hasBody(request)) response.setHeader('Connection', 'close')
   if (!visit.path.startsWith('/')) throw malformed('The request target is not a path')
+  // A proxy and this daemon could each believe another one of them.
+  if (request.rawHeaders.filter((name, index) => index % 2 === 0 && HOST_NAME.test(name)).length > 1) {
+    throw malformed('There is more than one Host header')
+  }
   browserRules.check(request)
   if (browserRules.allowOrigin(request, response)) return false
   if (OPEN_PATHS.has(visit.path)) return true

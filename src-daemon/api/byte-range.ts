@@ -4,7 +4,7 @@ export interface ByteRange {
   readonly end: number
 }
 
-const SINGLE_RANGE = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/
+const SINGLE_RANGE = /^bytes=\s*(\d*)-(\d*)\s*$/
 
 /**
  * Reads a `Range` header. null: send the whole file (no header, several ranges, another unit); `unsatisfiable`: 416.

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ServerLimits } from './limits.ts'
+import { ReplayedSocket, withEscapedTarget } from './replayed-socket.ts'
+import type { ParserError } from './replayed-socket.ts'
 
 const NEARLY_FULL = 0.9
 const CHECK_MS = 1_000
@@ -58,11 +60,16 @@ export function guardConnections(server: Server, limits: ServerLimits): void {
   })
 
   const refused = new WeakSet<Socket>()
-  server.on('clientError', (error: NodeJS.ErrnoException, duplex) => {
+  server.on('clientError', (error: ParserError, duplex) => {
     const socket = duplex as Socket
     if (refused.has(socket)) return
     refused.add(socket)
     const pending = [...(open.get(socket) ?? [])]
+    const escaped = pending.length === 0 ? withEscapedTarget(error) : null
+    if (escaped !== null) {
+      server.emit('connection', new ReplayedSocket(socket, escaped))
+      return
+    }
     const whole = pending.filter(({ req }) => req.complete)
     if (!socket.writable || error.code === 'ECONNRESET' || pending.some(isHalfAnswered)) socket.destroy()
     else void refuseAfter(whole, socket, error.code)

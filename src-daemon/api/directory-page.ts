@@ -1,3 +1,4 @@
+import { urlName } from './contract/url-name.ts'
 import { escapeHtml } from './html.ts'
 import { localMinutes } from './local-time.ts'
 import type { FolderRow } from './ports.ts'
@@ -14,6 +15,15 @@ const TYPES: Readonly<Record<string, string>> = {
   htm: 'text/html',
   xml: 'text/xml',
   csv: 'text/csv',
+  js: 'text/javascript',
+  css: 'text/css',
+  md: 'text/markdown',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  svg: 'image/svg+xml',
+  pdf: 'application/pdf',
   tar: 'application/x-tar',
   zip: 'application/zip',
 }
@@ -69,7 +79,7 @@ function row({ name, folder, size, modifiedAt }: FolderRow, rowClass: string): s
   const slash = folder ? '/' : ''
   const { type, encoding } = folder ? { type: 'Directory', encoding: '' } : typeOf(name)
   return `<tr class="${rowClass}">
-    <td><a href="${escapeHtml(encodeURIComponent(name))}${slash}">${escapeHtml(name)}${slash}</a></td>
+    <td><a href="${urlName(name)}${slash}">${escapeHtml(name)}${slash}</a></td>
     <td>${folder ? '' : shortSize(size)}</td>
     <td>${localMinutes(modifiedAt)}</td>
     <td>[${type}]</td>

@@ -10,6 +10,15 @@ import { ZipProbe } from './zip-probe.ts'
 
 const BOUNDARY = /^[\x20-\x7e]{1,200}$/
 
+const URL_ENCODED = 'application/x-www-form-urlencoded'
+const MULTIPART = 'multipart/form-data'
+
+/** Whether `readForm` would find a body that it cannot read. */
+export function hasOtherBody(request: IncomingMessage): boolean {
+  const { type } = parseContentType(request.headers['content-type'])
+  return hasBody(request) && type !== URL_ENCODED && type !== MULTIPART
+}
+
 /**
  * The parameters in a form body, in their order. `uploads` names those whose bytes are read to their end and dropped; of
  * them only is known whether they are ZIP archives.
@@ -22,20 +31,16 @@ export async function readForm(
 ): Promise<Parameters> {
   if (!hasBody(request)) return new Parameters([])
   const { type, parameters } = parseContentType(request.headers['content-type'])
-  if (type === 'application/x-www-form-urlencoded') {
+  if (type === URL_ENCODED) {
     return parseUrlEncoded(await readBody(request, response, limits, limits.formBytes), limits.parameters)
   }
-  if (type === 'multipart/form-data') {
+  if (type === MULTIPART) {
     const boundary = parameters.get('boundary') ?? ''
     if (!BOUNDARY.test(boundary)) throw malformed('The multipart boundary is missing or malformed')
     return readMultipart(request, response, limits, uploads, boundary)
   }
   // A body that would be ignored could turn "pull this project" into "pull all projects".
-  throw new HttpError(
-    415,
-    'unsupported-media-type',
-    'Parameters are sent as application/x-www-form-urlencoded or multipart/form-data',
-  )
+  throw new HttpError(415, 'unsupported-media-type', `Parameters are sent as ${URL_ENCODED} or ${MULTIPART}`)
 }
 
 async function readMultipart(

@@ -43,8 +43,8 @@ ${projectList(page.projects)}
 
 <p>${
     isMaster
-      ? 'The console is not built here. Spiders are scheduled by the web services:'
-      : 'The console is on the master. Spiders can be scheduled here, too, by the web services:'
+      ? 'The console is not built here. To schedule spiders, use the API:'
+      : 'The console is on the master. To schedule spiders here, use the API:'
   }</p>
 
 <p><code>curl ${escapeHtml(base === '' ? 'http://localhost:6800' : base)}/schedule.json -d project=default -d spider=somespider</code></p>

@@ -164,6 +164,7 @@ function webserviceOperation(service: Webservice, isMaster: boolean): Json {
       : { requestBody: formContent(parameters, service.openArguments) }),
     responses: {
       200: { description: 'Also an error that Scrapyd answers so: see `status`', ...jsonContent(WEBSERVICE_ANSWER) },
+      default: { description: 'Refused as it was sent, or not supported', ...jsonContent(WEBSERVICE_ANSWER) },
     },
   }
 }

@@ -23,6 +23,10 @@ export function consumeBody(
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return Promise.reject(new HttpError(415, 'unsupported-encoding', `Content-Encoding ${encoding} is not supported`))
   }
+  const coding = request.headers['transfer-encoding']
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    return Promise.reject(new HttpError(501, 'unsupported-encoding', `Transfer-Encoding ${coding} is not supported`))
+  }
   // A length that is too long is refused before a byte of it is read.
   if (Number(request.headers['content-length'] ?? 0) > most) return Promise.reject(tooLarge(most))
   if (expectsContinue(request)) response.writeContinue()

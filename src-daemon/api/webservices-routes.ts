@@ -5,12 +5,12 @@ import { JSON_TYPE, sendAnswer, TEXT_TYPE } from './answer.ts'
 import type { ScrapydApi } from './contract/scrapyd-api.ts'
 import type { Webservice } from './contract/webservices.ts'
 import { WEBSERVICES } from './contract/webservices.ts'
-import { readForm } from './form-body.ts'
+import { hasOtherBody, readForm } from './form-body.ts'
 import { HttpError, methodNotAllowed, notFound } from './http-error.ts'
 import type { ServerLimits } from './limits.ts'
 import { parseQuery } from './parameters.ts'
 import type { Parameters } from './parameters.ts'
-import { toPythonJson } from './python-json.ts'
+import { inAscii, toPythonJson } from './python-json.ts'
 import type { ServerLog } from './server-log.ts'
 import { requesterOf } from './visit.ts'
 import type { Visit } from './visit.ts'
@@ -81,7 +81,9 @@ export class WebservicesRoutes {
     const query = parseQuery(request.url ?? '', limits.parameters)
     // Scrapyd takes parameters of a POST from the query, too; what the body says wins.
     const parameters =
-      service.method === 'GET' ? query : (await this.#form(request, response, service)).withFallback(query)
+      service.method === 'GET' || (hasOtherBody(request) && isEnough(query, service))
+        ? query
+        : (await this.#form(request, response, service)).withFallback(query)
     const input = readInput(service, parameters, clusterName !== null)
     if (service.name === 'listjobs') {
       await this.#sendJobs(request, response, input)
@@ -89,7 +91,7 @@ export class WebservicesRoutes {
     }
     const by = requesterOf(request, user, 'webservice')
     const answer = await ANSWERERS[service.name](this.#options.api, { input, by, base: visit.origin + visit.prefix })
-    this.#send(request, response, 200, { status: 'ok', ...answer })
+    this.#send(request, response, 200, { ...answer, status: 'ok' })
   }
 
   #form(request: IncomingMessage, response: ServerResponse, service: Webservice): Promise<Parameters> {
@@ -97,9 +99,11 @@ export class WebservicesRoutes {
     return readForm(request, response, this.#options.limits, new Set(uploads))
   }
 
+  /** The keys come in Scrapyd's order: what was asked for, then who answers. */
   #send(request: IncomingMessage, response: ServerResponse, status: number, answer: WebserviceAnswer): void {
     const { limits } = this.#options
-    const body = `${toPythonJson({ ...this.#whoAnswers(), ...answer })}\n`
+    const { node_name, ...said } = answer
+    const body = `${toPythonJson({ ...said, ...this.#whoAnswers(), ...(node_name === undefined ? {} : { node_name }) })}\n`
     sendAnswer(request, response, limits, status, { 'Content-Type': JSON_TYPE }, body)
   }
 
@@ -117,19 +121,19 @@ export class WebservicesRoutes {
     }
     const writer = new AnswerWriter(response)
     try {
-      await writer.write(toPythonJson({ ...this.#whoAnswers(), status: 'ok' }).slice(0, -1))
+      let opening = '{'
       for (const state of ['pending', 'running', 'finished'] as const) {
-        await writer.write(`, "${state}": [`)
+        await writer.write(`${opening}"${state}": [`)
         let separator = ''
         for await (const rows of lists[state]) {
           if (writer.isGone) return
           if (rows === '') continue
-          await writer.write(separator + rows)
+          await writer.write(separator + inAscii(rows))
           separator = ', '
         }
-        await writer.write(']')
+        opening = '], '
       }
-      await writer.write('}\n')
+      await writer.write(`${opening}${toPythonJson({ status: 'ok', ...this.#whoAnswers() }).slice(1)}\n`)
       writer.end()
     } catch (error) {
       if (!response.headersSent) {
@@ -154,6 +158,15 @@ export class WebservicesRoutes {
     }
     this.#send(request, response, status, { status: 'error', message: messageOf(error) })
   }
+}
+
+/**
+ * Scrapyd does not look at a body that is no form, and clients send one (`{}`) beside a complete query. Of our own services
+ * it could be meant: "pull this project" must not become "pull all projects".
+ */
+function isEnough(query: Parameters, { name, parameters }: Webservice): boolean {
+  const isOurs = name === 'pullcode' || name === 'addproject'
+  return !isOurs && parameters.every((parameter) => !parameter.required || query.first(parameter.name) !== undefined)
 }
 
 /** What is understood but refused is answered with 200, as Scrapyd does; what this daemon cannot do is not. */

@@ -23,7 +23,7 @@ export interface JobPlaces {
   /** null = there is no such job. */
   where(key: string): JobPlace | null
   /**
-   * The node of the newest job of that project and spider whose file (`<id>.log`, `<id>.jl`) this is; null when that job
+   * The node of the newest job of that project and spider whose file (`<id>.log`, `<id>.jl`, `<id>.json` …) this is; null when that job
    * was run here, waits, or is not known.
    */
   whereIs(project: string, spider: string, file: string): NodeTarget | null

@@ -8,6 +8,8 @@ import type { NodeTarget } from './node-target.ts'
 import type { Nodes } from './nodes.ts'
 
 const ITEMS_BELIEVED_MS = 10_000
+/** Its log and items, packed or not, and what tools put beside them (LogParser: `<id>.json`). */
+const FILE_OF_JOB = /^(.+)\.(?:log|txt|jl|json|csv|xml)(?:\.gz)?$/
 
 export interface LedgerPlacesParts {
   readonly jobs: JobStore
@@ -45,7 +47,7 @@ export class LedgerPlaces implements JobPlaces {
   }
 
   whereIs(project: string, spider: string, file: string): NodeTarget | null {
-    const [, id] = /^(.+)\.(?:log|jl)(?:\.gz)?$/.exec(file) ?? []
+    const [, id] = FILE_OF_JOB.exec(file) ?? []
     if (id === undefined) return null
     const row = this.#parts.remote.newest(project, spider, id)
     if (row === null || row.node_id === null || row.node_id === LOCAL_NODE) return null

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import { GitError, InvalidParameterError } from '../errors.ts'
+import { GitError, InvalidParameterError, NotInGitError } from '../errors.ts'
 import { GitCommand } from './git-command.ts'
 import { gitFailure, succeeded } from './git-failure.ts'
 import type { GitHead } from './git-head.ts'
@@ -104,7 +104,7 @@ export class GitCode {
 async function notUnderGit(path: string): Promise<GitError> {
   try {
     await access(path)
-    return new GitError(`${path} is not in a git repository: there is no history, and nothing to pull from`)
+    return new NotInGitError(`${path} is not in a git repository: there is no history, and nothing to pull from`)
   } catch (error) {
     return new GitError(`the folder ${path} cannot be read: ${(error as Error).message}`, { cause: error })
   }

@@ -12,7 +12,7 @@ import {
   type JobSort,
   type Segment,
 } from './job-sorts.ts'
-import { JOB_JSON, LISTED_FINISHED_JSON, LISTED_PENDING_JSON, LISTED_RUNNING_JSON } from './job-sql.ts'
+import { JOB_JSON, LISTED_FINISHED_JSON, LISTED_JSON } from './job-sql.ts'
 import { LISTED_COLUMNS, listedJson, type ListedRow } from './listed-rows.ts'
 import { readCursor, writeCursor, type Cursor } from './list-cursor.ts'
 
@@ -181,11 +181,11 @@ export class JobLists {
     return json === undefined ? null : (JSON.parse(json as string) as Job)
   }
 
-  /** The rows of `listjobs.json` for one state as chunks of JSON text (objects joined by commas, at most 1 000 each). */
+  /** The rows of `listjobs.json` for one state as chunks of JSON text (objects joined by `, `, at most 1 000 each). */
   async *listed(state: ListedState, project: string | null, limit: number): AsyncGenerator<string, void, void> {
-    const select = `${LISTED[state].select} AS json, ${LISTED_COLUMNS}`
+    const select = `${LISTED_COLUMNS}, ${LISTED[state].select} AS ours`
     for await (const rows of this.#pages<ListedRow>(select, state, project, limit)) {
-      yield rows.map((row) => (state === 'pending' ? row.json : listedJson(row, this.#fileUrl))).join()
+      yield rows.map((row) => listedJson(state, row, this.#fileUrl)).join(', ')
     }
   }
 
@@ -254,9 +254,9 @@ const SLICE = 20_000
 const FEW = 5_000
 
 const LISTED = {
-  pending: { select: LISTED_PENDING_JSON, where: WAITING, key: 'rank', descending: false },
+  pending: { select: LISTED_JSON, where: WAITING, key: 'rank', descending: false },
   running: {
-    select: LISTED_RUNNING_JSON,
+    select: LISTED_JSON,
     where: RUNNING,
     key: 'started_at',
     descending: false,

@@ -18,18 +18,21 @@ export const JOB_JSON = `json_object(
   'attempt', attempt, 'runner', runner, 'runner_note', runner_note,
   'pages', pages, 'items', items, 'errors', errors, 'cpu_seconds', cpu_seconds, 'max_rss_bytes', max_rss_bytes)`
 
-/** A pending row of `listjobs.json`. */
-export const LISTED_PENDING_JSON = `json_object(
-  'id', id, 'project', project, 'spider', spider, 'version', version, 'settings', json(settings), 'args', json(args),
-  'priority', priority, 'cluster_node', node)`
+/** `"name": value, …` as Python's JSON has it. */
+const members = (columns: Readonly<Record<string, string>>): string =>
+  Object.entries(columns)
+    .map(([name, column]) => `'"${name}": ' || json_quote(${column})`)
+    .join(` || ', ' || `)
 
-/** A running row of `listjobs.json` without times and URLs (`listed-rows.ts`). */
-export const LISTED_RUNNING_JSON = `json_object(
-  'id', id, 'project', project, 'spider', spider, 'pid', pid,
-  'args', json(args), 'settings', json(settings), 'version', version, 'priority', priority, 'cluster_node', node)`
+/** What a row of `listjobs.json` tells beyond Scrapyd (`listed-rows.ts`). */
+export const LISTED_JSON = members({ priority: 'priority', cluster_node: 'node' })
 
-/** A finished row of `listjobs.json` without times and URLs (`listed-rows.ts`). */
-export const LISTED_FINISHED_JSON = `json_object(
-  'id', id, 'project', project, 'spider', spider,
-  'args', json(args), 'settings', json(settings), 'version', version, 'priority', priority, 'cluster_node', node,
-  'exit_code', exit_code, 'signal', signal, 'outcome', outcome, 'reason', reason)`
+/** The same of a finished row. */
+export const LISTED_FINISHED_JSON = members({
+  priority: 'priority',
+  cluster_node: 'node',
+  exit_code: 'exit_code',
+  signal: 'signal',
+  outcome: 'outcome',
+  reason: 'reason',
+})

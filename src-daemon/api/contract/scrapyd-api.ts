@@ -73,7 +73,7 @@ export interface StatusReply {
   readonly currstate: 'pending' | 'running' | 'finished' | null
 }
 
-/** Each member yields chunks of JSON text: complete row objects joined by `,` (never a trailing comma). */
+/** Each member yields chunks of JSON text: complete row objects joined by `, ` (never a trailing comma). */
 export interface ListJobsReply {
   readonly pending: AsyncIterable<string>
   readonly running: AsyncIterable<string>

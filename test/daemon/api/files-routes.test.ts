@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeServer } from '../../helpers/fake-server.ts'
 import { RawConnection } from '../../helpers/raw-http.ts'
@@ -39,7 +40,7 @@ describe('a folder', () => {
       ['odd', '<a href="%E7%88%AC%20%E8%99%AB/">爬 虫/</a>', '', '[Directory]', ''],
       [
         'even',
-        '<a href="!%3C%26%3E%22&#x27;.jl.gz">!&lt;&amp;&gt;&quot;&#x27;.jl.gz</a>',
+        '<a href="%21%3C%26%3E%22%27.jl.gz">!&lt;&amp;&gt;&quot;&#x27;.jl.gz</a>',
         '0B',
         '[text/plain]',
         '[gzip]',
@@ -184,11 +185,25 @@ describe('a file', () => {
     expect((await server.get('/logs/news/one/%2elog')).status).toBe(404)
   })
 
-  it('that is packed is bytes', async () => {
-    writeFileSync(join(folder, 'a.jl.gz'), Buffer.from([31, 139, 8, 0]))
-    const { headers } = await server.get('/logs/news/one/a.jl.gz')
-    expect(headers.get('content-type')).toBe('application/octet-stream')
-    expect(headers.get('content-encoding')).toBeNull()
+  it('that is packed is its text, packed for the way, as Scrapyd sends it', async () => {
+    writeFileSync(join(folder, 'a.log.gz'), gzipSync(TEXT))
+    const answer = await server.get('/logs/news/one/a.log.gz')
+    expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(answer.headers.get('content-encoding')).toBe('gzip')
+    expect(await answer.text()).toBe(TEXT)
+  })
+
+  it.each([
+    ['a.tar.gz', 'gzip'],
+    ['a.tgz', null],
+    ['a.png', null],
+  ])('%s is bytes', async (name, encoding) => {
+    writeFileSync(join(folder, name), gzipSync('bytes'))
+    const { headers } = await server.get(`/logs/news/one/${name}`)
+    expect([headers.get('content-type'), headers.get('content-encoding')]).toEqual([
+      'application/octet-stream',
+      encoding,
+    ])
   })
 })
 

@@ -109,6 +109,7 @@ describe('requests that are not as they should be', () => {
     ['a chunk that is none', `${head('POST', '/schedule.json', FORM, 'Transfer-Encoding: chunked')}zz\r\n`, [400]],
     ['too many parameters', formPost('/schedule.json', 'a=1&'.repeat(1_500)), [400]],
     ['a packed body', formPost('/schedule.json', 'project=a', 'Content-Encoding: gzip'), [415]],
+    ['packed chunks', head('POST', '/schedule.json', FORM, 'Transfer-Encoding: gzip, chunked') + '0\r\n\r\n', [501]],
     ['a body without a type', head('POST', '/schedule.json', 'Content-Length: 9') + 'project=a', [415]],
     ['JSON', head('POST', '/schedule.json', 'Content-Type: application/json', 'Content-Length: 2') + '{}', [415]],
     [
@@ -128,6 +129,9 @@ describe('requests that are not as they should be', () => {
     ['DELETE of a page', head('DELETE', '/jobs'), [405]],
     ['DELETE of a log', head('DELETE', '/logs/news/one/1.log'), [405]],
     ['another origin in the request line', head('GET', 'http://example.org/daemonstatus.json'), [400]],
+    ['its own origin in the request line', head('GET', 'http://127.0.0.1/daemonstatus.json?a=/'), [200]],
+    ['its own origin without a path', head('OPTIONS', 'HTTP://127.0.0.1'), [204]],
+    ['two hosts', head('GET', '/daemonstatus.json', 'host: example.org'), [400]],
     ['OPTIONS *', head('OPTIONS', '*'), [400]],
     ['an expectation that is unknown', head('GET', '/daemonstatus.json', 'Expect: a-miracle'), [417]],
     ['an upgrade', head('GET', '/daemonstatus.json', 'Connection: Upgrade', 'Upgrade: websocket'), [200]],

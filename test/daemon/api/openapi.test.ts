@@ -4,8 +4,13 @@ import { ENDPOINTS } from '../../../src-daemon/api/contract/endpoints.ts'
 import { WEBSERVICES } from '../../../src-daemon/api/contract/webservices.ts'
 import { openApiDocument } from '../../../src-daemon/api/openapi.ts'
 
+interface Operation {
+  readonly parameters?: { name: string; required: boolean }[]
+  readonly responses: Record<string, unknown>
+}
+
 interface Document {
-  readonly paths: Record<string, Record<string, { parameters?: { name: string; required: boolean }[] }>>
+  readonly paths: Record<string, Record<string, Operation>>
   readonly components: { readonly schemas: Record<string, unknown> }
 }
 
@@ -26,6 +31,11 @@ describe('the OpenAPI document', () => {
       expect(paths[`/${name}.json`]).toHaveProperty(method.toLowerCase())
     }
     expect(document(false).paths).not.toHaveProperty('/api/nodes')
+  })
+
+  it('says of every route what it answers when it refuses', () => {
+    const operations = Object.values(document(true).paths).flatMap((path) => Object.values(path))
+    for (const { responses } of operations) expect(Object.keys(responses)).toEqual(['200', 'default'])
   })
 
   it('names what is required, and refers to common schemas', () => {

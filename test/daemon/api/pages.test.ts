@@ -111,7 +111,10 @@ describe('/ without a console', () => {
     expect(text).toContain('<p>Scrapy projects:</p>')
     expect(text).toContain('<li>news</li>')
     server.scrapyd.projects.clear()
-    expect(await (await server.get('/')).text()).toContain('<p>No Scrapy projects yet.</p>')
+    const empty = await (await server.get('/')).text()
+    expect(empty).toContain('<p>No Scrapy projects yet.</p>')
+    // Scrapyd's own tests know its page by these words.
+    expect(empty).toContain('use the API')
   })
 
   it('honours the prefix, and only one that is a path', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { RunnerError, StorageError } from '../../../src-daemon/errors.ts'
+import { RunnerError, SpiderNotFoundError, StorageError } from '../../../src-daemon/errors.ts'
 import { rowsOf } from '../../helpers/fake-scrapyd.ts'
 import { FakeServer } from '../../helpers/fake-server.ts'
 
@@ -18,14 +18,23 @@ const form = (service: string, parameters: Record<string, string>) =>
 const failure = (message: string) => ({ status: 'error', message })
 
 describe('the web services', () => {
-  it('answer as Scrapyd does: JSON, spaced as Python does it, with a line break', async () => {
+  it('answer as Scrapyd does: JSON, ordered and spaced as there, with a line break', async () => {
     const answer = await server.get('/daemonstatus.json')
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('application/json')
     expect(answer.headers.get('access-control-allow-origin')).toBeNull()
     expect(await answer.text()).toBe(
-      '{"node_name": "node1", "status": "ok", "pending": 0, "running": 0, "finished": 0}\n',
+      '{"pending": 0, "running": 0, "finished": 0, "status": "ok", "node_name": "node1"}\n',
     )
+    expect(await (await server.get('/status.json')).text()).toBe(
+      `{"status": "error", "message": "'job' parameter is required", "node_name": "node1"}\n`,
+    )
+  })
+
+  it('answer in ASCII, which clients read alike whatever charset they take for given', async () => {
+    server.scrapyd.failure = new SpiderNotFoundError('新闻 😀')
+    const text = await (await server.post('/schedule.json', { project: 'news', spider: '新闻 😀' })).text()
+    expect(text).toContain(String.raw`spider '\u65b0\u95fb \ud83d\ude00' not found`)
   })
 
   it.each([
@@ -142,6 +151,17 @@ describe('schedule.json', () => {
   it('takes parameters from the query as Scrapyd does, but a body wins', async () => {
     await server.post('/schedule.json?project=other&spider=two&a=1', { project: 'news' })
     expect(server.scrapyd.last?.input).toMatchObject({ project: 'news', spider: 'two', args: { a: '1' } })
+  })
+
+  it('takes a complete query beside a body that is no form, as Scrapyd does', async () => {
+    const send = (path: string) =>
+      server.get(path, { method: 'POST', body: '{"spider": "two"}', headers: { 'Content-Type': 'application/json' } })
+    expect((await send('/schedule.json?project=news&spider=one')).status).toBe(200)
+    expect(server.scrapyd.last?.input).toMatchObject({ project: 'news', spider: 'one', args: {} })
+    expect((await send('/schedule.json?project=news')).status).toBe(415)
+    expect((await send('/pullcode.json?project=news')).status).toBe(415)
+    expect((await send('/addproject.json?project=news')).status).toBe(415)
+    expect(server.scrapyd.calls).toHaveLength(1)
   })
 
   it('knows a pin on the master', async () => {
@@ -299,11 +319,14 @@ describe('the other services', () => {
 
 describe('listjobs.json', () => {
   it('is streamed: 30 MB do not stand in memory', async () => {
-    const row = JSON.stringify({ id: 'x'.repeat(280), project: 'news' })
+    const row = JSON.stringify({ id: 'x'.repeat(280), project: '新闻' })
     const chunk = Array.from({ length: 1_000 }, () => row).join(',')
     server.scrapyd.finishedRows = rowsOf(...Array.from({ length: 100 }, () => chunk))
     server.scrapyd.pendingRows = rowsOf('', row, '', row)
-    const answer = (await (await server.get('/listjobs.json')).json()) as Record<string, unknown[]>
+    const text = await (await server.get('/listjobs.json')).text()
+    expect(text.slice(-42)).toBe('}], "status": "ok", "node_name": "node1"}\n')
+    expect(text).toContain(String.raw`"project":"\u65b0\u95fb"`)
+    const answer = JSON.parse(text) as Record<string, unknown[]>
     expect(answer['finished']?.length).toBe(100_000)
     expect(answer['pending']?.length).toBe(2)
     expect(answer['running']).toEqual([])

@@ -158,7 +158,10 @@ describe('history', () => {
   it('refuses what is no commit', async () => {
     await expect(code.commits(world.node, '--output=x', null)).rejects.toBeInstanceOf(InvalidParameterError)
     await expect(code.commits(world.node, 'deadbeef', null)).rejects.toThrow('does not know all of deadbeef..HEAD')
-    await expect(code.commits(world.folder, null, null)).rejects.toThrow('is not in a git repository')
+    await expect(code.commits(world.folder, null, null)).rejects.toMatchObject({
+      message: expect.stringContaining('is not in a git repository'),
+      status: 409,
+    })
   })
 
   it('lists at most 200', async () => {

@@ -150,6 +150,32 @@ describe('JobLists.listed', () => {
     ])
   })
 
+  it('writes rows as Scrapyd does: its own members first, spaced as Python spaces them', async () => {
+    const parts = openLedger()
+    const args = { args: '{"tag":"a:b, \\"c\\"","名":"值"}', settings: '{}', started_at: BEGIN, pid: 77 }
+    parts.jobs.insert(newRow({ ...args, state: 'pending', id: 'p', node: null }))
+    parts.jobs.insert(newRow({ ...args, state: 'running', id: 'r' }))
+    parts.jobs.insert(newRow({ ...args, state: 'finished', id: 'f', ended_at: BEGIN + 1_000, outcome: 'finished' }))
+    const text = async (state: 'pending' | 'running' | 'finished') => {
+      for await (const chunk of parts.lists.listed(state, null, 10)) return chunk
+      return ''
+    }
+    const said = String.raw`{"tag": "a:b, \"c\"", "名": "值"}`
+    const time = localTime(BEGIN)
+
+    expect(await text('pending')).toMatch(
+      `{"id": "p", "project": "news", "spider": "herald", "version": null, "settings": {}, "args": ${said}, "priority": `,
+    )
+    expect(await text('running')).toMatch(
+      `{"id": "r", "project": "news", "spider": "herald", "pid": 77, "start_time": "${time}", ` +
+        `"log_url": "/logs/news/herald/r.log", "items_url": null, "args": ${said}, "settings": {}, "version": null, `,
+    )
+    expect(await text('finished')).toMatch(
+      `{"id": "f", "project": "news", "spider": "herald", "start_time": "${time}", ` +
+        `"end_time": "${localTime(BEGIN + 1_000)}", "log_url": "/logs/news/herald/f.log", "items_url": null, `,
+    )
+  })
+
   it('lets others have their turn between its chunks', async () => {
     const parts = filled()
     let turns = 0
