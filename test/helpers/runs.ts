@@ -80,7 +80,7 @@ export async function linesOf(path: string, count: number): Promise<string[]> {
       if (lines.length < count) throw new Error(`${path} has ${lines.length} lines, not ${count}`)
       return lines
     },
-    { timeout: 20_000, interval: 10 },
+    { interval: 10 },
   )
 }
 
@@ -96,5 +96,5 @@ export function isAlive(pid: number): boolean {
 
 /** Resolves once a process is gone. */
 export async function waitForEnd(pid: number): Promise<void> {
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 20_000, interval: 10 })
+  await vi.waitUntil(() => !isAlive(pid), { interval: 10 })
 }

@@ -127,7 +127,7 @@ describe('a run that has ended meanwhile', () => {
   it('has its real exit code and times', async () => {
     const spec = order('exit', { code: '3' })
     await startedByDeadDaemon(spec, 'started')
-    await vi.waitUntil(() => existsSync(join(spec.runDir, 'exit.json')), { timeout: 10_000 })
+    await vi.waitUntil(() => existsSync(join(spec.runDir, 'exit.json')))
     const { adoption } = await adopt(spec)
     const record = recordOf(adoption)
     expect(record).toMatchObject({ seen: 'exit', exitCode: 3, outputTail: 'printed by the spider' })
