@@ -34,6 +34,7 @@ export function runSpec(
     spiderModule: null,
     args: {},
     settings: {},
+    itemsUri: null,
     runnerModule: null,
     warm: 'off',
     codeVersion: null,
