@@ -25,8 +25,8 @@ const electron = join(import.meta.dirname, 'test/helpers/electron-stand-in.ts')
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
   test: {
-    // Most of a test is waiting for processes: two files at once also where there are only two cores.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Half of a test is waiting, for processes and for times to pass: three files at once also where there are two cores.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], ...quick } },
       {
