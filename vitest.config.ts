@@ -11,6 +11,12 @@ const env = {
   GIT_CONFIG_NOSYSTEM: '1',
 }
 
+const setupFiles = [join(import.meta.dirname, 'test/helpers/setup-patience.ts')]
+/** Of every test. Waits end with their conditions: all limits are for a machine that does much else at the same time. */
+const common = { env, setupFiles, expect: { poll: { timeout: 30_000 } } }
+const quick = { ...common, testTimeout: 60_000, hookTimeout: 60_000 }
+const slow = { ...common, testTimeout: 180_000, hookTimeout: 180_000 }
+
 const electron = join(import.meta.dirname, 'test/helpers/electron-stand-in.ts')
 
 // `renderer` is the console in a DOM without a browser; its transport talks to real small servers.
@@ -19,10 +25,10 @@ const electron = join(import.meta.dirname, 'test/helpers/electron-stand-in.ts')
 // `soak` repeats the crash tests at length and is never part of `npm test`.
 export default defineConfig({
   test: {
-    // Most of a test is waiting for processes: two files at once also where there are only two cores.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Half of a test is waiting, for processes and for times to pass: three files at once also where there are two cores.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
-      { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], testTimeout: 15_000, env } },
+      { test: { name: 'unit', include: ['test/{daemon,scripts}/**/*.test.ts'], ...quick } },
       {
         plugins: [
           vue(),
@@ -32,52 +38,29 @@ export default defineConfig({
           name: 'renderer',
           include: ['test/renderer/**/*.test.ts'],
           environment: 'happy-dom',
-          testTimeout: 15_000,
           server: { deps: { inline: ['element-plus'] } },
-          env,
+          ...quick,
         },
       },
       // The desktop's main process with a stand-in for Electron, whose binary is not everywhere.
       {
         resolve: { alias: { electron } },
-        test: { name: 'main', include: ['test/main/**/*.test.ts'], testTimeout: 15_000, env },
+        test: { name: 'main', include: ['test/main/**/*.test.ts'], ...quick },
       },
       {
         resolve: { alias: { electron } },
-        test: {
-          name: 'desktop',
-          include: ['test/desktop/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          env,
-        },
+        test: { name: 'desktop', include: ['test/desktop/**/*.test.ts'], ...slow },
       },
       // The same in Electron itself, where its binary is (`npm run test:electron`).
-      {
-        test: {
-          name: 'electron',
-          include: ['test/electron/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          env,
-        },
-      },
-      {
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          env,
-        },
-      },
+      { test: { name: 'electron', include: ['test/electron/**/*.test.ts'], ...slow } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...slow } },
       {
         test: {
           name: 'soak',
           include: ['test/soak/**/*.test.ts'],
-          testTimeout: 3_600_000,
           fileParallelism: false,
-          env,
+          ...common,
+          testTimeout: 3_600_000,
         },
       },
     ],

@@ -44,7 +44,6 @@ export function runSpecOf(
   const settings: Record<string, string> = { ...(JSON.parse(row.settings) as Record<string, string>) }
   // The daemon's own come last, as with Scrapyd: log and items must be where it serves them from.
   settings['LOG_FILE'] = jobPath(folders.logsDir, row.project, row.spider, `${row.id}.log`)
-  if (folders.itemsDir !== null) settings['FEEDS'] = feeds(folders.itemsDir, row)
   if (folders.jobsDir !== null) settings['JOBDIR'] = jobPath(folders.jobsDir, row.project, row.spider, row.id)
   return {
     key: row.key,
@@ -60,6 +59,7 @@ export function runSpecOf(
     spiderModule: code.spiderModule,
     args: JSON.parse(row.args) as Record<string, string>,
     settings,
+    itemsUri: folders.itemsDir === null ? null : itemsUri(folders.itemsDir, row),
     runnerModule: options.runnerModule,
     runDir: runFolder(folders, row),
     warm: options.warm,
@@ -72,11 +72,10 @@ export function isLocalItemsDir(itemsDir: string): boolean {
   return !/^[a-z][a-z0-9+.-]+:\/\//i.test(itemsDir)
 }
 
-function feeds(itemsDir: string, row: JobRow): string {
+function itemsUri(itemsDir: string, row: JobRow): string {
   const name = `${row.id}.jl`
   // Scrapy fills `%(name)s` into feed URIs: the percent signs that stand for themselves are doubled.
-  const uri = isLocalItemsDir(itemsDir)
+  return isLocalItemsDir(itemsDir)
     ? pathToFileURL(jobPath(itemsDir, row.project, row.spider, name)).href.replaceAll('%', '%%')
     : `${itemsDir.replace(/\/+$/, '')}/${[row.project, row.spider, name].map(encodeURIComponent).join('/').replaceAll('%', '%%')}`
-  return JSON.stringify({ [uri]: { format: 'jsonlines' } })
 }

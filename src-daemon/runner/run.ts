@@ -23,8 +23,10 @@ export interface RunSpec {
   readonly spiderModule: string | null
   /** Spider arguments, without `_job` (the runner adds it). */
   readonly args: Readonly<Record<string, string>>
-  /** Settings as `-s NAME=value` gives them, the daemon's own (LOG_FILE, FEEDS, JOBDIR) included. */
+  /** Settings as `-s NAME=value` gives them, the daemon's own (LOG_FILE, JOBDIR) included. */
   readonly settings: Readonly<Record<string, string>>
+  /** Where Scrapy stores the items, above any FEEDS; percent signs that stand for themselves are doubled. null: nowhere. */
+  readonly itemsUri: string | null
   /** null: the built-in runner; else `python -m NAME crawl SPIDER -s … -a …`, supervised all the same. */
   readonly runnerModule: string | null
   /** Where the run keeps its records. Created by the runner's `start`. */

@@ -130,6 +130,7 @@ export class SpiderRunner implements Runner {
       spiderModule: spec.spiderModule,
       args: spec.args,
       settings: spec.settings,
+      itemsUri: spec.itemsUri,
       runnerModule: spec.runnerModule,
       variables: jobVariables(spec),
       bootId: bootId(),

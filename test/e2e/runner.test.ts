@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
 import { isAlive, linesOf, ObservedRun, quietRunner, runSpec, temporaryFolder, waitForEnd } from '../helpers/runs.ts'
@@ -38,7 +39,7 @@ const asyncio = 'twisted.internet.asyncioreactor.AsyncioSelectorReactor'
 
 const ways = scrapyPythons().flatMap((scrapy) => (['cold', 'warm'] as const).map((mode) => ({ ...scrapy, mode })))
 
-describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
+describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode, isNewest }) => {
   const runner = quietRunner()
   let folder: string
   let target: string
@@ -99,10 +100,6 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
     expect(record.outputTail).toContain('printed by the spider: 你好')
   })
 
-  it('runs a spider with a Chinese name', async () => {
-    expect((await finish('新闻')).record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
-  })
-
   it('gives the spider its arguments, the job id, the environment and the working directory of its project', async () => {
     const seen = await description('describe', { args: { category: '体育', dash: '-x=1' }, jobId: 'job-1' })
     expect(seen.arguments).toMatchObject({ category: '体育', dash: '-x=1', _job: 'job-1' })
@@ -145,30 +142,16 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
     })
   })
 
-  it('loads all spiders when the module is not known', async () => {
-    const { record } = await finish('plain', { spiderModule: null })
-    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
-  })
-
-  it('finds the spider all the same when it has moved to another module', async () => {
-    const { record } = await finish('plain', {
-      spiderModule: 'crawls.spiders.slow',
-    })
-    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
-  })
-
   it('lets a spider ask for its siblings', async () => {
     await finish('siblings')
     expect(JSON.parse(readFileSync(target, 'utf8'))).toEqual(expect.arrayContaining(['plain', 'slow', '新闻']))
   })
 
   it('writes feeds and keeps the state of a crawl', async () => {
-    const feed = join(folder, 'items.jl')
+    const feed = join(folder, '新闻 100% %(time)s.jl')
     const { record } = await finish('plain', {
-      settings: {
-        FEEDS: JSON.stringify({ [`file://${feed}`]: { format: 'jsonlines' } }),
-        JOBDIR: join(folder, 'state'),
-      },
+      itemsUri: pathToFileURL(feed).href.replaceAll('%', '%%'),
+      settings: { FEEDS: '{"/nowhere/items.jl": {"format": "jsonlines"}}', JOBDIR: join(folder, 'state') },
     })
     expect(record.exitCode).toBe(0)
     expect(JSON.parse(readFileSync(feed, 'utf8'))).toEqual({ text: 'hello', job: 'a-job', marked: true })
@@ -198,21 +181,6 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
     expect(again.random).not.toBe(seen.random)
   })
 
-  it('lets a spider use multiprocessing', async () => {
-    const { record } = await finish('processes')
-    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
-    const results = JSON.parse(readFileSync(target, 'utf8')) as Record<string, number[]>
-    expect(results).toEqual({ fork: [1, 4, 9], spawn: [1, 4, 9], forkserver: [1, 4, 9] })
-  })
-
-  it('loses nothing that is left to the end of the interpreter', async () => {
-    const { record } = await finish('unflushed')
-    expect(record.exitCode).toBe(0)
-    expect(readFileSync(target, 'utf8')).toBe('never flushed\n')
-    expect(readFileSync(`${target}.atexit`, 'utf8')).toBe('at exit')
-    expect(readFileSync(`${target}.thread`, 'utf8')).toBe('after the crawl')
-  })
-
   describe('that fails', () => {
     it('at the creation of the spider: exit code 1 and the traceback', async () => {
       const { record, log } = await finish('raises_at_init')
@@ -230,17 +198,73 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
       expect(record.exitCode === 1 || errors > 0).toBe(true)
     })
 
-    it('in a callback: it finishes, with the error counted', async () => {
-      const { record } = await finish('raises_in_parse')
-      expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
-      expect(record.stats).toMatchObject({ 'log_count/ERROR': 1, 'spider_exceptions/ValueError': 1 })
-    })
-
     it('in a Deferred that nobody looks at: the error is in the log and in the stats', async () => {
       const { record, log } = await finish('error_in_deferred')
       expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
       expect(log).toContain('nobody handles this')
       expect(record.stats?.['log_count/CRITICAL']).toBe(2)
+    })
+
+    it('because there is no such spider: exit code 1 and why', async () => {
+      const { record, log } = await finish('nobody')
+      expect(record.exitCode).toBe(1)
+      expect(`${log}${record.outputTail}`).toContain('Spider not found: nobody')
+    })
+  })
+
+  describe('that goes on', () => {
+    it('ends gracefully by SIGINT: feeds are written, the reason is shutdown', async () => {
+      const feed = join(folder, 'items.jl')
+      const { observed, run } = start('slow', {
+        settings: { FEEDS: JSON.stringify({ [`file://${feed}`]: { format: 'jsonlines' } }) },
+      })
+      await linesOf(target, 1)
+      expect(await run.signal('SIGINT')).toBe(true)
+      expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0, signal: null, finishReason: 'shutdown' })
+      expect(await linesOf(target, 2)).toContain('closed: shutdown')
+      expect(readFileSync(feed, 'utf8').split('\n').length).toBeGreaterThan(1)
+    })
+  })
+
+  // What follows is the work of our own code and of the operating system: Scrapy's version makes no difference to it.
+  if (!isNewest) return
+
+  it('runs a spider with a Chinese name', async () => {
+    expect((await finish('新闻')).record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
+  })
+
+  it('loads all spiders when the module is not known', async () => {
+    const { record } = await finish('plain', { spiderModule: null })
+    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
+  })
+
+  it('finds the spider all the same when it has moved to another module', async () => {
+    const { record } = await finish('plain', {
+      spiderModule: 'crawls.spiders.slow',
+    })
+    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
+  })
+
+  it('lets a spider use multiprocessing', async () => {
+    const { record } = await finish('processes')
+    expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
+    const results = JSON.parse(readFileSync(target, 'utf8')) as Record<string, number[]>
+    expect(results).toEqual({ fork: [1, 4, 9], spawn: [1, 4, 9], forkserver: [1, 4, 9] })
+  })
+
+  it('loses nothing that is left to the end of the interpreter', async () => {
+    const { record } = await finish('unflushed')
+    expect(record.exitCode).toBe(0)
+    expect(readFileSync(target, 'utf8')).toBe('never flushed\n')
+    expect(readFileSync(`${target}.atexit`, 'utf8')).toBe('at exit')
+    expect(readFileSync(`${target}.thread`, 'utf8')).toBe('after the crawl')
+  })
+
+  describe('that fails', () => {
+    it('in a callback: it finishes, with the error counted', async () => {
+      const { record } = await finish('raises_in_parse')
+      expect(record).toMatchObject({ exitCode: 0, finishReason: 'finished' })
+      expect(record.stats).toMatchObject({ 'log_count/ERROR': 1, 'spider_exceptions/ValueError': 1 })
     })
 
     it('by leaving: its exit code', async () => {
@@ -249,12 +273,6 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
 
     it('by a crash: its signal', async () => {
       expect((await finish('crashes')).record).toMatchObject({ seen: 'exit', exitCode: null, signal: 'SIGSEGV' })
-    })
-
-    it('because there is no such spider: exit code 1 and why', async () => {
-      const { record, log } = await finish('nobody')
-      expect(record.exitCode).toBe(1)
-      expect(`${log}${record.outputTail}`).toContain('Spider not found: nobody')
     })
 
     it('because its settings cannot be loaded: exit code 1 and why', async () => {
@@ -277,18 +295,6 @@ describe.each(ways)('a $mode run with Scrapy $version', ({ python, mode }) => {
       expect(observed.events).toEqual(['started', 'stats'])
       await run.kill()
       expect(await observed.end).toMatchObject({ seen: 'exit', signal: 'SIGKILL' })
-    })
-
-    it('ends gracefully by SIGINT: feeds are written, the reason is shutdown', async () => {
-      const feed = join(folder, 'items.jl')
-      const { observed, run } = start('slow', {
-        settings: { FEEDS: JSON.stringify({ [`file://${feed}`]: { format: 'jsonlines' } }) },
-      })
-      await linesOf(target, 1)
-      expect(await run.signal('SIGINT')).toBe(true)
-      expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0, signal: null, finishReason: 'shutdown' })
-      expect(await linesOf(target, 2)).toContain('closed: shutdown')
-      expect(readFileSync(feed, 'utf8').split('\n').length).toBeGreaterThan(1)
     })
 
     it('keeps odd stats readable and short', async () => {

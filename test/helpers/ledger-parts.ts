@@ -150,7 +150,7 @@ export function rowThat(
       if (row === null || !condition(row)) throw new Error(`job ${key} is ${JSON.stringify(row)}`)
       return row
     },
-    { interval: 1, timeout: 5_000 },
+    { interval: 1 },
   )
 }
 

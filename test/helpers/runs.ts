@@ -34,6 +34,7 @@ export function runSpec(
     spiderModule: null,
     args: {},
     settings: {},
+    itemsUri: null,
     runnerModule: null,
     warm: 'off',
     codeVersion: null,
@@ -80,7 +81,7 @@ export async function linesOf(path: string, count: number): Promise<string[]> {
       if (lines.length < count) throw new Error(`${path} has ${lines.length} lines, not ${count}`)
       return lines
     },
-    { timeout: 20_000, interval: 10 },
+    { interval: 10 },
   )
 }
 
@@ -89,15 +90,13 @@ const RECORD_LINES = { claim: 0, end: 1, start: 2 } as const
 
 /** What a run's record says; null where it says nothing yet. */
 export function recordOf(runDir: string, what: keyof typeof RECORD_LINES): Record<string, unknown> | null {
-  let text: string
   try {
-    text = readFileSync(join(runDir, 'record'), 'utf8')
+    const line = readFileSync(join(runDir, 'record'), 'utf8').split('\n')[RECORD_LINES[what]]
+    return JSON.parse(line ?? '') as Record<string, unknown>
   } catch {
-    // Not claimed, or over and discarded.
+    // Not claimed, not written to its end, or over and discarded.
     return null
   }
-  const line = text.split('\n')[RECORD_LINES[what]]
-  return line === undefined || line.trim() === '' ? null : (JSON.parse(line) as Record<string, unknown>)
 }
 
 /** Rewrites a part of a run's record: some of its values, or the text as it is. */
@@ -121,5 +120,5 @@ export function isAlive(pid: number): boolean {
 
 /** Resolves once a process is gone. */
 export async function waitForEnd(pid: number): Promise<void> {
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 20_000, interval: 10 })
+  await vi.waitUntil(() => !isAlive(pid), { interval: 10 })
 }

@@ -6,6 +6,8 @@ import { peersPython, testPython } from './setup-python.ts'
 export interface ScrapyUnderTest {
   readonly python: string
   readonly version: string
+  /** The one that all tests run with; with the others run those that go through Scrapy's own code. */
+  readonly isNewest: boolean
 }
 
 /**
@@ -20,5 +22,10 @@ export function scrapyPythons(): ScrapyUnderTest[] {
     if (version === null) throw new Error(`${python} has no Scrapy`)
     if (!found.has(version)) found.set(version, python)
   }
-  return [...found].map(([version, python]) => ({ version, python }))
+  const versions = [...found.keys()].toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  return versions.map((version) => ({
+    version,
+    python: found.get(version) as string,
+    isNewest: version === versions.at(-1),
+  }))
 }

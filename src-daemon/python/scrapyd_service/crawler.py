@@ -14,6 +14,7 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import Settings, SettingsAttribute
 from scrapy.utils.project import get_project_settings
 
+from scrapyd_service.job_settings import settings_of
 from scrapyd_service.loader import only_module
 from scrapyd_service.watch import CrawlWatch
 
@@ -40,7 +41,7 @@ def _crawl(job, watch):
     arguments = [job["spider"]]
     options = copy.copy(_options_of_scrapys_crawl()) if _is_scrapys(command) else _options(command, arguments)
     # Past the parser, which would take a value with a leading dash for an option.
-    options.set = [f"{name}={value}" for name, value in job["settings"].items()]
+    options.set = [f"{name}={value}" for name, value in settings_of(job).items()]
     options.spargs = [f"{name}={value}" for name, value in {**job["args"], "_job": job["jobId"]}.items()]
     try:
         command.process_options(arguments, options)

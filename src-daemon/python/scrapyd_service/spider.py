@@ -32,8 +32,10 @@ def _run_module(job):
     """As `python -m NAME crawl SPIDER …`, in this very process, so that the arguments need not fit into a command line."""
     from runpy import run_module
 
+    from scrapyd_service.job_settings import settings_of
+
     sys.argv = [job["runnerModule"], "crawl", job["spider"]]
-    for name, value in job["settings"].items():
+    for name, value in settings_of(job).items():
         sys.argv += ["-s", f"{name}={value}"]
     for name, value in {**job["args"], "_job": job["jobId"]}.items():
         sys.argv += ["-a", f"{name}={value}"]

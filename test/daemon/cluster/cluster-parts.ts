@@ -122,7 +122,7 @@ export class FakeStream {
   }
 }
 
-export const WAIT = { interval: 1, timeout: 5_000 }
+export const WAIT = { interval: 1 }
 
 export const FEED = 'feed0000000000000000000001'
 

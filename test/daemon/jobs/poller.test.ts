@@ -28,7 +28,7 @@ function openPoller(options: Parameters<typeof openLauncher>[0] & { readonly int
 async function runAll(parts: LauncherTestParts, count: number): Promise<readonly string[]> {
   const order: string[] = []
   while (order.length < count) {
-    const run = await vi.waitUntil(() => parts.runner.runs[order.length], { interval: 1, timeout: 10_000 })
+    const run = await vi.waitUntil(() => parts.runner.runs[order.length], { interval: 1 })
     order.push(run.key)
     run.begin()
     run.end()
@@ -84,7 +84,7 @@ describe('Poller', () => {
       most = Math.max(most, starting + running)
     })
     const order = await runAll(parts, 40)
-    await vi.waitFor(() => expect(parts.jobs.counts().finished).toBe(40), { interval: 1, timeout: 10_000 })
+    await vi.waitFor(() => expect(parts.jobs.counts().finished).toBe(40), { interval: 1 })
 
     expect(order.toSorted()).toEqual(keys.toSorted())
     expect(most).toBe(3)

@@ -35,7 +35,7 @@ describe('runSpecOf', () => {
       settings: { LOG_LEVEL: 'INFO', LOG_FILE: '/l/news/herald/daily.log' },
       runDir: `/r/${spec.key}.2`,
     })
-    expect(spec.settings).not.toHaveProperty('FEEDS')
+    expect(spec.itemsUri).toBeNull()
     expect(spec.settings).not.toHaveProperty('JOBDIR')
   })
 
@@ -45,18 +45,19 @@ describe('runSpecOf', () => {
 
     expect(spec.settings).toEqual({
       LOG_FILE: '/l/news/herald/daily.log',
-      FEEDS: '{"file:///i/news/herald/daily.jl":{"format":"jsonlines"}}',
+      FEEDS: '{}',
       JOBDIR: '/j/news/herald/daily',
     })
+    expect(spec.itemsUri).toBe('file:///i/news/herald/daily.jl')
   })
 
   it('escapes names in URIs, not in paths, and % twice: Scrapy fills parameters into the URI of a feed', () => {
     const spider = '新聞 100%'
-    expect(specOf({ spider }, { itemsDir: '/i' }).settings['FEEDS']).toContain(
+    expect(specOf({ spider }, { itemsDir: '/i' }).itemsUri).toBe(
       'file:///i/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl',
     )
-    expect(specOf({ spider }, { itemsDir: 's3://bucket/items/' }).settings['FEEDS']).toBe(
-      '{"s3://bucket/items/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl":{"format":"jsonlines"}}',
+    expect(specOf({ spider }, { itemsDir: 's3://bucket/items/' }).itemsUri).toBe(
+      's3://bucket/items/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl',
     )
     expect(specOf({ spider }).settings['LOG_FILE']).toBe(join('/l/news', spider, 'daily.log'))
   })

@@ -196,9 +196,8 @@ describe('pull', () => {
 
   it('keeps the end of a long output', async () => {
     const projects = await open()
-    const text = Array.from({ length: 400 }, (_, index) => `file ${index} ${'x'.repeat(80)}`)
-    for (const [index, line] of text.entries())
-      world.git(world.up, 'update-ref', `refs/tags/t${index}-${line.slice(-60)}`, first)
+    const tags = Array.from({ length: 400 }, (_, index) => `create refs/tags/t${index}-${'x'.repeat(60)} ${first}\n`)
+    world.gitWith(tags.join(''), world.up, 'update-ref', '--stdin')
     world.publish('second', { 'README.md': 'more\n' })
     world.git(world.up, 'push', '-q', '--tags')
     const { pull: done } = await pull(projects, 'news')

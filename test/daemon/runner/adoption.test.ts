@@ -130,7 +130,7 @@ describe('a run that has ended meanwhile', () => {
   it('has its real exit code and times', async () => {
     const spec = order('exit', { code: '3' })
     await startedByDeadDaemon(spec, 'started')
-    await vi.waitUntil(() => recordOf(spec.runDir, 'end') !== null, { timeout: 10_000 })
+    await vi.waitUntil(() => recordOf(spec.runDir, 'end') !== null)
     const { adoption } = await adopt(spec)
     const record = endOf(adoption)
     expect(record).toMatchObject({ seen: 'exit', exitCode: 3, outputTail: 'printed by the spider' })
