@@ -162,6 +162,8 @@ export class Follower {
       case 'log':
       case 'pull':
       case 'load':
+      case 'forward':
+      case 'forward-removed':
         onEphemeral(event)
         return
       case 'reset':

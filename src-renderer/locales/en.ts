@@ -49,7 +49,6 @@ export const en = {
     open: 'Open',
     pull: 'Pull code',
     pullAll: 'Pull all',
-    refresh: 'Refresh',
     run: 'Run',
     runAgain: 'Run again',
     runAnyway: 'Run anyway',

@@ -48,7 +48,6 @@ export const zhCN: Messages = {
     open: '打开',
     pull: '拉取代码',
     pullAll: '全部拉取',
-    refresh: '刷新',
     run: '运行',
     runAgain: '重新运行',
     runAnyway: '仍然运行',

@@ -20,7 +20,6 @@ async function open(wrapper: VueWrapper): Promise<void> {
 /** Types a moment, as the operator's clock reads it. */
 async function type(wrapper: VueWrapper, field: string, text: string): Promise<void> {
   const input = wrapper.find(`#${field}`) as DOMWrapper<HTMLInputElement>
-  await input.trigger('focus')
   await input.setValue(text)
   await input.trigger('change')
   await flushPromises()
