@@ -1,3 +1,4 @@
+import { reasonText } from './api/contract/reasons.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { ClusterProjects } from './cluster/cluster-projects.ts'
 import { ClusterPull } from './cluster/cluster-pull.ts'
@@ -137,7 +138,7 @@ export function createMaster(core: Core): Role {
     whyPending: ({ key, project, spider, pinned_node }) => {
       const row = jobs.get(key)
       // It was scheduled on that node itself: its own poller starts it.
-      if (row?.node_id != null) return `Waits in the queue of ${row.node}`
+      if (row?.node_id != null) return reasonText('queueOf', { node: row.node ?? '' })
       return dispatcher.whyPending(project, spider, pinned_node)
     },
   })
@@ -164,10 +165,9 @@ export function createMaster(core: Core): Role {
       if (found.kind === 'scrapyd') return
       const { owner, instance } = found.self
       const twin = nodes.list().find((node) => node.row.instance === instance)
-      if (twin !== undefined)
-        throw new ConflictError(`${host} is the same daemon as ${twin.name}, which is in the cluster`)
+      if (twin !== undefined) throw new ConflictError(reasonText('sameDaemon', { host, node: twin.name }))
       if (owner !== null && owner.instance !== database.instance && !takeover) {
-        throw new ConflictError(`${host} belongs to the master '${owner.node_name}': take it over explicitly`)
+        throw new ConflictError(reasonText('ownedBy', { host, master: owner.node_name }))
       }
     },
   })

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { DispatchReply } from '../api/contract/endpoints.ts'
 import type { Job } from '../api/contract/values.ts'
 import type { Ledger } from '../jobs/ledger.ts'
@@ -230,10 +231,15 @@ export class Dispatcher {
         if (job !== null) await this.#taken(row, node, job)
         return
       case 'no-project':
-        return this.#takeBack(row, node, `${row.project}\n`, reason ?? `does not have ${row.project}`)
+        return this.#takeBack(
+          row,
+          node,
+          `${row.project}\n`,
+          reason ?? reasonText('nodeLacks', { project: row.project }),
+        )
       case 'no-spider':
       case 'unstartable': {
-        const why = reason ?? 'cannot start this spider'
+        const why = reason ?? reasonText('nodeCannot')
         node.refuse(`${row.project}\n${row.spider}`, why, Date.now())
         if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, `${row.project}\n${row.spider}`, why)
         await this.#end(row, `${node.name}: ${why}`)
@@ -241,9 +247,9 @@ export class Dispatcher {
       }
       case 'foreign':
         node.problem = reason
-        return this.#takeBack(row, node, 'busy', reason ?? 'belongs to another master')
+        return this.#takeBack(row, node, 'busy', reason ?? reasonText('nodeForeign'))
       default:
-        return this.#takeBack(row, node, 'busy', reason ?? 'takes no job now')
+        return this.#takeBack(row, node, 'busy', reason ?? reasonText('nodeTakesNone'))
     }
   }
 
@@ -281,7 +287,7 @@ export class Dispatcher {
       (now) => isStillSent(row, now) && now.cancel_requested_at === null,
       () => ({ state: 'pending', node_id: null, node: null, assigned_at: null }),
     )
-    if (jobs.get(row.key)?.cancel_requested_at != null) await this.#end(row, 'Cancelled before it was started')
+    if (jobs.get(row.key)?.cancel_requested_at != null) await this.#end(row, reasonText('cancelled'))
   }
 
   /** Ends a job that no node will start. */
@@ -384,7 +390,7 @@ export class Dispatcher {
       id: node.id,
       name: node.name,
       online: node.isOnline,
-      problem: node.row.state === 'unknown' ? (node.problem ?? node.row.last_error ?? 'was not seen yet') : null,
+      problem: node.row.state === 'unknown' ? (node.problem ?? node.row.last_error ?? reasonText('notSeen')) : null,
       behind: node.inStep ? null : behind(node),
       paused: node.row.paused === 1,
       used: used.get(node.id) ?? 0,
@@ -392,7 +398,7 @@ export class Dispatcher {
     }))
     const local = {
       ...shared,
-      refuses: runsJobs ? null : 'the master runs no jobs itself (master_runs_jobs)',
+      refuses: runsJobs ? null : reasonText('runsNone'),
       id: LOCAL_NODE,
       name: this.#parts.nodeName,
       online: true,
@@ -410,7 +416,7 @@ export class Dispatcher {
 }
 
 function behind({ followFailure }: ClusterNode): string {
-  return `what happens there is not known yet${followFailure === null ? '' : ` (${followFailure})`}`
+  return followFailure === null ? reasonText('notKnown') : reasonText('notKnownWith', { detail: followFailure })
 }
 
 function attemptOf(row: JobRow): number {

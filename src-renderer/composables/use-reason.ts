@@ -1,5 +1,6 @@
 import { useI18n } from 'vue-i18n'
-import { matchReason } from '../domain/reason.ts'
+import { matchReason, translateReason } from '../domain/reason.ts'
+import { en } from '../locales/en.ts'
 
 /**
  * A reason as the daemon wrote it, in the page's language where it is one of the daemon's own sentences. Quoted causes
@@ -9,9 +10,19 @@ export function useReason(): (reason: string | null) => string {
   const { t, locale } = useI18n()
   return (reason) => {
     if (reason === null || reason === '') return ''
-    // English is what the daemon speaks; only a sentence that it began in the middle is taken from our words.
-    if (locale.value === 'en' && !/^[a-z]/.test(reason)) return reason
-    const match = matchReason(reason)
-    return match === null ? reason : t(`reason.${match.key}`, match.values)
+    if (locale.value === 'en')
+      return startsInTheMiddle(reason) ? reason.charAt(0).toUpperCase() + reason.slice(1) : reason
+    return translateReason(reason, {
+      sentence: ({ key, values }) => t(`reason.${key}`, values),
+      waits: (nodes) => t('reasons.waits', { nodes }),
+      colon: t('reasons.colon'),
+      semicolon: t('reasons.semicolon'),
+    })
   }
+}
+
+/** English is what the daemon speaks; some of its sentences are meant to follow a name, which keeps its own first letter. */
+function startsInTheMiddle(reason: string): boolean {
+  const known = matchReason(reason)
+  return known !== null && /^[a-z]/.test(en.reason[known.key as keyof typeof en.reason])
 }

@@ -12,7 +12,6 @@ import {
   railNodes,
 } from '../../../src-renderer/domain/node-view.ts'
 import { isGitError, pullGlyph } from '../../../src-renderer/domain/pull-view.ts'
-import { matchReason } from '../../../src-renderer/domain/reason.ts'
 import { jobsOf, pairProblems, pairRow, pastedNames } from '../../../src-renderer/domain/run-form.ts'
 import { upDays } from '../../../src-renderer/domain/uptime.ts'
 import { sampleCluster, sampleJob } from '../../helpers/sample-cluster.ts'
@@ -195,24 +194,6 @@ describe('a pull', () => {
     expect(
       ['error: Your local changes', 'fatal: not a git repository', 'Updating 3f9c1e2..a81d40f'].map(isGitError),
     ).toEqual([true, true, false])
-  })
-})
-
-describe('reasons', () => {
-  it.each([
-    ['Cancelled by operator after 595 s', 'cancelledAfter', { who: 'operator', seconds: '595' }],
-    ['Ended by SIGKILL, not sent by us (out of memory?)', 'memory', { signal: 'SIGKILL' }],
-    [
-      "Exit code 1: ModuleNotFoundError: No module named 'dateutil'",
-      'exitCodeWith',
-      { code: '1', detail: "ModuleNotFoundError: No module named 'dateutil'" },
-    ],
-  ])('%s', (text, key, values) => {
-    expect(matchReason(text)).toEqual({ key, values })
-  })
-
-  it('that are quoted stay as they are', () => {
-    expect(matchReason('finish_reason: closespider_errorcount')).toBeNull()
   })
 })
 
