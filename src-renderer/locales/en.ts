@@ -439,7 +439,7 @@ export const en = {
     sortHint: 'Choose it again to turn it round',
   },
   job: {
-    tab: { log: 'Log', stats: 'Stats', configuration: 'Configuration' },
+    tab: { log: 'Log', about: 'About', stats: 'Stats', configuration: 'Configuration' },
     aside: 'About the job',
     failed: 'The job could not be read.',
     notFound: 'There is no such job.',

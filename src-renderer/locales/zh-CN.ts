@@ -430,7 +430,7 @@ export const zhCN: Messages = {
     sortHint: '再次选择可反转顺序',
   },
   job: {
-    tab: { log: '日志', stats: '统计', configuration: '配置' },
+    tab: { log: '日志', about: '概况', stats: '统计', configuration: '配置' },
     aside: '任务信息',
     failed: '无法读取任务。',
     notFound: '没有这个任务。',

@@ -210,7 +210,7 @@ describe('AttentionList', () => {
     await nextTick()
     const rows = wrapper.findAll('.attention').map((row) => row.text().replaceAll(/\s+/g, ' '))
     expect(rows[0]).toMatch(
-      /crawl-03 is offline ?Connection refused by 10\.20\.0\.23:6800\. 2 jobs stay there\. ?1[34] min ?Open node/,
+      /crawl-03 is offline ?Connection refused: is the daemon running, and does it listen on this address\? 2 jobs stay there\. ?1[34] min ?Open node/,
     )
     expect(rows[1]).toMatch(/xinhua_finance failed 4 times in a row.*No module named 'dateutil'.*Open log/)
     expect(rows[2]).toMatch(
