@@ -91,7 +91,7 @@ describe('the console in front of a real cluster', () => {
     const job = await stage.run('broken_press', {}, 'newspapers')
     const page = await stage.browser.open(stage.master.url, `/jobs/${job.key}`)
     await untilText(page, '.job-banner', /RuntimeError: broken_press: the printing press is out of order/)
-    await untilText(page, '.log-marked', /CRITICAL/)
+    await untilText(page, '.log-marked', /CRITICAL|ERROR/)
     await untilText(page, '.log-ERROR', /RuntimeError/)
     await page.getByRole('link', { name: 'Configuration' }).click()
     await untilText(page, '.configuration-tab', new RegExp(job.id))

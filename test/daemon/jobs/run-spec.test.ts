@@ -50,11 +50,18 @@ describe('runSpecOf', () => {
     })
   })
 
+  it('leaves a name in the URI of a feed as it is: versions of Scrapy differ in what a percent sign means', () => {
+    const spider = '新聞 <"1"> [2];&'
+    const { [`file:///i/news/${spider}/daily.jl`]: feed } = JSON.parse(
+      String(specOf({ spider }, { itemsDir: '/i' }).settings['FEEDS']),
+    ) as Record<string, unknown>
+    expect(feed).toEqual({ format: 'jsonlines' })
+    expect(specOf({ spider: 'a?b#c' }, { itemsDir: '/i' }).settings['FEEDS']).toContain('/a%%3Fb%%23c/daily.jl')
+  })
+
   it('escapes names in URIs, not in paths, and % twice: Scrapy fills parameters into the URI of a feed', () => {
     const spider = '新聞 100%'
-    expect(specOf({ spider }, { itemsDir: '/i' }).settings['FEEDS']).toContain(
-      'file:///i/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl',
-    )
+    expect(specOf({ spider }, { itemsDir: '/i' }).settings['FEEDS']).toContain('file:///i/news/新聞 100%%25/daily.jl')
     expect(specOf({ spider }, { itemsDir: 's3://bucket/items/' }).settings['FEEDS']).toBe(
       '{"s3://bucket/items/news/%%E6%%96%%B0%%E8%%81%%9E%%20100%%25/daily.jl":{"format":"jsonlines"}}',
     )

@@ -34,6 +34,7 @@ describe('the time filter', () => {
     ['2026-03-01T10:00:00Z', '', /Time\s+since Mar 1/],
     ['', '2026-03-01T10:00:00Z', /Time\s+until Mar 1/],
     ['2026-03-01T10:00:00Z', '2026-03-05T10:00:00Z', /Time\s+Mar 1.* – Mar 5/],
+    ['2019-03-01T10:00:00Z', '', /Time\s+since Mar 1, 2019/],
   ])('says what is set: from %s to %s', async (from, to, words) => {
     const wrapper = await show(from, to)
     expect(wrapper.find('.filter-button').text()).toMatch(words)
