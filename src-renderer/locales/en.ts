@@ -473,7 +473,7 @@ export const en = {
     pagesFetched: 'no page fetched | {n} page fetched | {n} pages fetched',
     failuresInRow: '{n} failure in a row. | {n} failures in a row.',
     firstBad: 'First failed with commit {bad}; the last good run had {good}.',
-    cancelledBy: 'Cancelled by {who}',
+    cancelAskedAt: 'Asked to stop at {time}.',
     nodeAway: '{node} cannot be reached',
     nodeAwayText:
       'This is the last known state. The spider may still be running there; its result comes when the node is back.',
@@ -855,6 +855,13 @@ export const en = {
   },
   /** Where one is put together of several. */
   reasons: { waits: 'Waits: {nodes}', colon: ': ', semicolon: '; ' },
+  /** Those that say how many seconds, with a time as the page writes it. */
+  reasonTimed: {
+    cancelledAfterBy: 'Cancelled by {who} after {time}',
+    cancelledKilledBy: 'Cancelled by {who} after {time}; it did not close in time and was killed',
+    cancelledAfter: 'Cancelled after {time}',
+    cancelledKilled: 'Cancelled after {time}; it did not close in time and was killed',
+  },
 }
 
 type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

@@ -464,7 +464,7 @@ export const zhCN: Messages = {
     pagesFetched: '未抓取页面 | 已抓取 {n} 个页面',
     failuresInRow: '连续失败 {n} 次。',
     firstBad: '自提交 {bad} 起失败；上一次成功运行使用 {good}。',
-    cancelledBy: '由 {who} 取消',
+    cancelAskedAt: '{time} 请求停止。',
     nodeAway: '无法连接 {node}',
     nodeAwayText: '这里显示最后已知状态。爬虫可能仍在该节点上运行；节点恢复后会得到结果。',
     lostText: '无法得知它如何结束，也不会自动重新运行。',
@@ -840,4 +840,10 @@ export const zhCN: Messages = {
     ownedBy: '{host} 属于主节点 {master}：需要明确接管',
   },
   reasons: { waits: '等待中：{nodes}', colon: '：', semicolon: '；' },
+  reasonTimed: {
+    cancelledAfterBy: '{who} 在运行 {time}后取消',
+    cancelledKilledBy: '{who} 在运行 {time}后取消；未能及时收尾，已强制终止',
+    cancelledAfter: '运行 {time}后取消',
+    cancelledKilled: '运行 {time}后取消；未能及时收尾，已强制终止',
+  },
 }

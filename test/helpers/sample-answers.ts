@@ -190,7 +190,7 @@ export function sampleAnswers(cluster: SampleCluster, changed: (job: Job) => voi
         {
           id: 'f1',
           node: 'crawl-01',
-          url: '/forward/f1/',
+          url: 'http://10.20.0.21:6800',
           created_at: new Date(Date.now() - 60_000).toISOString(),
           last_used_at: new Date().toISOString(),
           open: 1,

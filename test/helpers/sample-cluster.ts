@@ -159,7 +159,7 @@ export function sampleCluster(now = Date.now()): SampleCluster {
       last_error: reasonText('refusedHint'),
       last_error_at: iso(now - 14 * MINUTE),
       projects: [code('newspapers'), code('gov_tenders')],
-      waiting: ['cancel of 1 job'],
+      waiting: ['pause'],
     }),
     node('n5', 'legacy-scrapyd', 'http://10.20.0.40:6800', {
       identity: 'scrapyd',

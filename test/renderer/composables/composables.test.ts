@@ -279,6 +279,7 @@ describe('useReason', () => {
     )
     expect(result('connection refused')).toBe('Connection refused')
     expect(result('econnrefused')).toBe('econnrefused')
+    expect(result('Cancelled by operator after 595 s')).toBe('Cancelled by operator after 9 min 55 s')
     expect(result('crawl-01, a stock Scrapyd, does not know the job any more')).toMatch(/^crawl-01/)
     await showLanguage('zh-CN')
     expect(result('Waits: no free slot on the 3 nodes that have newspapers')).toBe(
@@ -289,6 +290,7 @@ describe('useReason', () => {
     )
     expect(result("Exit code 1: KeyError: 'x'")).toBe("退出码 1：KeyError: 'x'")
     expect(result('something else')).toBe('something else')
+    expect(result('Cancelled by operator after 595 s')).toBe('operator 在运行 9 分 55 秒后取消')
     expect(result(null)).toBe('')
     await showLanguage('en')
   })
