@@ -1,7 +1,13 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
 import { summarizeCode } from '../../../src-renderer/domain/code-summary.ts'
-import { codeView, masterCode, type CodeOnNode } from '../../../src-renderer/domain/code-view.ts'
+import {
+  codeView,
+  masterCode,
+  shownCells,
+  type CodeOnNode,
+  type CodeStatus,
+} from '../../../src-renderer/domain/code-view.ts'
 import { compareJobs, isCancelling, jobSeconds, jobStatus, shortCommit } from '../../../src-renderer/domain/job-view.ts'
 import {
   byAttention,
@@ -180,6 +186,26 @@ describe('code', () => {
     expect(summarizeCode(same, 'hq-01', 2)).toEqual({ kind: 'same', on: 2 })
     expect(summarizeCode(same, 'hq-01', 5)).toEqual({ kind: 'some', on: 2, of: 5 })
     expect(summarizeCode({ ...newspapers, nodes: [own] }, 'hq-01', 5)).toEqual({ kind: 'only', node: 'hq-01' })
+  })
+})
+
+describe('the cells of a project', () => {
+  const cell = (name: string, status: CodeStatus) => ({ name, status })
+  it('are all there, in their order, as long as there is room', () => {
+    const cells = [cell('a', 'absent'), cell('b', 'same'), cell('c', 'dirty')]
+    expect(shownCells(cells, 3)).toEqual(cells)
+  })
+
+  it('are those that differ, then those that have it, when there are many nodes', () => {
+    const cells = [
+      ...Array.from({ length: 100 }, (_, index) => cell(`x${index}`, 'absent')),
+      cell('a', 'same'),
+      cell('b', 'offline'),
+      cell('c', 'behind'),
+      cell('d', 'broken'),
+      cell('e', 'same'),
+    ]
+    expect(shownCells(cells, 6).map(({ name }) => name)).toEqual(['d', 'c', 'b', 'a', 'e', 'x0'])
   })
 })
 
