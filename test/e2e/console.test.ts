@@ -180,9 +180,13 @@ describe('the console in front of a real cluster', () => {
     const job = await stage.run('quick')
     const page = await stage.browser.open(stage.master.url, '/projects')
     await untilText(page, '[role=row]', /newspapers/)
+    await until('the palette is there before it is asked for', () =>
+      page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('CommandPalette'))),
+    )
     const ask = async (words: string, answer: RegExp) => {
       await page.keyboard.press('Control+k')
-      await page.getByRole('combobox').fill(words)
+      await page.keyboard.type(words)
+      expect(await page.getByRole('combobox').inputValue()).toBe(words)
       await untilText(page, '[role=option][aria-selected=true]', answer)
     }
     await ask('crawl-01', /crawl-01/)
