@@ -60,6 +60,9 @@ export function createLocalNode(core: Core, reach: Reach, wake: () => void) {
   return { node, desk, probe, jobsPage: new LedgerJobsPage(core.lists, core.fileUrl, scrapyd.finishedToKeep) }
 }
 
+/** A node's load is told so often at most. */
+export const LOAD_EVERY_MS = 1_000
+
 /** What this node has to do now, as a `load` event says it. What waits on a master waits for any node. */
 export function localLoad({ jobs, launcher, isMaster }: Core) {
   return {

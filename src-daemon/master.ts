@@ -1,3 +1,4 @@
+import { reasonText } from './api/contract/reasons.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { ClusterProjects } from './cluster/cluster-projects.ts'
 import { ClusterPull } from './cluster/cluster-pull.ts'
@@ -19,8 +20,8 @@ import { probeNode } from './cluster/node-probe.ts'
 import type { NodeTarget } from './cluster/node-target.ts'
 import { ConflictError, NodeUnreachableError } from './errors.ts'
 import type { Core } from './core.ts'
-import { createLocalNode, localLoad } from './local.ts'
-import { LoadTeller } from './node/load-teller.ts'
+import { createLocalNode, LOAD_EVERY_MS, localLoad } from './local.ts'
+import { ChangeTeller } from './node/change-teller.ts'
 import { LiveFeed } from './node/live-feed.ts'
 import { localReach } from './node/local-node.ts'
 import type { Role } from './slave.ts'
@@ -37,6 +38,8 @@ import { NodeStore } from './storage/nodes.ts'
 import { VERSION } from './version.ts'
 
 const PROBE_MS = 5_000
+/** Forwards that are used all the time are told so often. */
+const FORWARD_EVERY_MS = 100
 const DAY_MS = 86_400_000
 
 /** The master: its own node, and all others with it as one system. */
@@ -137,7 +140,7 @@ export function createMaster(core: Core): Role {
     whyPending: ({ key, project, spider, pinned_node: pinned }) => {
       const row = jobs.get(key)
       // It was scheduled on that node itself: its own poller starts it.
-      if (row?.node_id != null) return `Waits in the queue of ${row.node}`
+      if (row?.node_id != null) return reasonText('queueOf', { node: row.node ?? '' })
       return dispatcher.whyPending({ project, spider, version: row?.requested_version ?? null }, pinned)
     },
   })
@@ -146,6 +149,7 @@ export function createMaster(core: Core): Role {
     proxy: new ForwardProxy(),
     target: (id) => (nodes.get(id) === null ? null : target(id)),
     expireMs: scrapyd.proxyExpireMs,
+    changed: (id) => forwardTeller.changed(id),
   })
   nodes.onRemoved((node) => forwards.dropNode(node.id))
   const serving = { ...shared, local, desk, reach, dispatcher, membership }
@@ -163,10 +167,9 @@ export function createMaster(core: Core): Role {
       if (found.kind === 'scrapyd') return
       const { owner, instance } = found.self
       const twin = nodes.list().find((node) => node.row.instance === instance)
-      if (twin !== undefined)
-        throw new ConflictError(`${host} is the same daemon as ${twin.name}, which is in the cluster`)
+      if (twin !== undefined) throw new ConflictError(reasonText('sameDaemon', { host, node: twin.name }))
       if (owner !== null && owner.instance !== database.instance && !takeover) {
-        throw new ConflictError(`${host} belongs to the master '${owner.node_name}': take it over explicitly`)
+        throw new ConflictError(reasonText('ownedBy', { host, master: owner.node_name }))
       }
     },
   })
@@ -192,11 +195,25 @@ export function createMaster(core: Core): Role {
     historyToKeep: scrapyd.historyToKeep * 2,
     state: () => system.state(),
   })
-  const loads = new LoadTeller(live, (id) => {
-    if (id === LOCAL_NODE) return localLoad(core)
-    const node = nodes.get(id)
-    if (node === null) return null
-    return { ...nodes.loadOf(node), max_proc: node.row.max_proc, latency_ms: node.latencyMs }
+  const loads = new ChangeTeller({
+    live,
+    everyMs: LOAD_EVERY_MS,
+    read: (id) => {
+      if (id === LOCAL_NODE) return { type: 'load', node: id, ...localLoad(core) }
+      const node = nodes.get(id)
+      if (node === null) return null
+      const { max_proc } = node.row
+      return { type: 'load', node: id, ...nodes.loadOf(node), max_proc, latency_ms: node.latencyMs }
+    },
+  })
+  const forwardTeller = new ChangeTeller({
+    live,
+    everyMs: FORWARD_EVERY_MS,
+    read: (id) => {
+      const forward = forwards.get(id)
+      return forward === null ? null : { type: 'forward', forward }
+    },
+    gone: (id) => ({ type: 'forward-removed', id }),
   })
   const places = new LedgerPlaces({ ...shared, remote: new RemoteJobs(database.db), target })
   const tree = new ClusterFileTree({ local: core.tree, places, forwards })
@@ -254,6 +271,7 @@ export function createMaster(core: Core): Role {
       clients.stop()
       scrapydFiles.stop()
       forwards.stop()
+      forwardTeller.stop()
     },
     async drain() {
       dispatcher.stop()

@@ -1,9 +1,9 @@
 import type { ServerParts } from './api/ports.ts'
 import type { Core } from './core.ts'
 import { Poller } from './jobs/poller.ts'
-import { LoadTeller } from './node/load-teller.ts'
+import { ChangeTeller } from './node/change-teller.ts'
 import { LiveFeed } from './node/live-feed.ts'
-import { createLocalNode, localLoad } from './local.ts'
+import { createLocalNode, LOAD_EVERY_MS, localLoad } from './local.ts'
 import { localReach } from './node/local-node.ts'
 import { LOCAL_NODE } from './storage/jobs.ts'
 
@@ -40,7 +40,11 @@ export function createSlave(core: Core): Role {
     historyToKeep: config.scrapyd.historyToKeep * 2,
     state: async () => ({ nodes: [await node.asNode()], projects: await node.projectViews() }),
   })
-  const loads = new LoadTeller(core.live, () => localLoad(core))
+  const loads = new ChangeTeller({
+    live: core.live,
+    everyMs: LOAD_EVERY_MS,
+    read: (id) => ({ type: 'load', node: id, ...localLoad(core) }),
+  })
   const offs: (() => void)[] = []
   return {
     parts: {

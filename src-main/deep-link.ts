@@ -10,7 +10,7 @@ export interface DeepLink {
 
 /** What may be linked to; everything else of a link is ignored, so that no link can make the console do something. */
 const PATHS =
-  /^\/(?:$|jobs(?:\/[0-9a-z]{20,40}(?:\/(?:items|stats|configuration))?)?$|projects(?:\/[^/]+(?:\/(?:jobs|pulls))?)?$|nodes(?:\/[^/]+(?:\/(?:jobs|projects|history))?)?$|forwards$)/
+  /^\/(?:$|jobs(?:\/[0-9a-z]{20,40}(?:\/(?:about|items|stats|configuration))?)?$|projects(?:\/[^/]+(?:\/(?:jobs|pulls))?)?$|nodes(?:\/[^/]+(?:\/(?:jobs|projects|history))?)?$|forwards$)/
 
 /** Reads `scrapyd-service://{cluster}/jobs/{key}`; null when it is no link of ours. */
 export function parseLink(text: string): DeepLink | null {

@@ -12,7 +12,7 @@ export function createConsoleRouter(): Router {
       { path: '/', name: 'overview', component: OverviewPage },
       { path: '/jobs', name: 'jobs', component: () => import('./pages/jobs/JobsPage.vue') },
       {
-        path: '/jobs/:key/:tab(items|stats|configuration)?',
+        path: '/jobs/:key/:tab(about|items|stats|configuration)?',
         name: 'job',
         component: () => import('./pages/job/JobPage.vue'),
       },

@@ -2,6 +2,7 @@ import vue from '@vitejs/plugin-vue'
 import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
 import Components from 'unplugin-vue-components/vite'
 import { defineConfig } from 'vite'
+import { packedCopies } from '../scripts/lib/packed-copies.ts'
 
 const folder = import.meta.dirname
 
@@ -20,6 +21,7 @@ export default defineConfig(({ mode }) => ({
       dts: `${folder}/components.d.ts`,
       resolvers: [ElementPlusResolver({ importStyle: mode === 'test' ? false : 'css' })],
     }),
+    packedCopies(),
   ],
   define: {
     __VUE_I18N_FULL_INSTALL__: 'false',

@@ -6,7 +6,13 @@ import { cacheDir, step } from './set-up.mjs'
 
 const config = join(root, 'src-renderer/vite.config.ts')
 /** What the console is made from. */
-const sources = ['src-renderer', 'src-daemon/api/contract', 'src-main/ipc-contract.ts', 'package-lock.json']
+const sources = [
+  'src-renderer',
+  'scripts/lib/packed-copies.ts',
+  'src-daemon/api/contract',
+  'src-main/ipc-contract.ts',
+  'package-lock.json',
+]
 /** Where the console is built to (its vite.config.ts says so), and where the daemon of a checkout finds it. */
 export const consoleDir = join(root, 'dist/console')
 /** Written last: a build that was cut off is none. */

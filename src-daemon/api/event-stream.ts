@@ -190,6 +190,10 @@ function subject(event: EphemeralEvent): string {
       return `stats ${event.key}`
     case 'pull':
       return `pull ${event.pull.id}`
+    case 'forward':
+      return `forward ${event.forward.id}`
+    case 'forward-removed':
+      return `forward ${event.id}`
     default:
       return event.type
   }

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 /** A node as the balancer sees it at one moment. */
 export interface Candidate {
   readonly id: string
@@ -35,14 +36,16 @@ export function placeJob(
 ): Placement {
   const scope = pinned === null ? nodes : nodes.filter((node) => node.name === pinned)
   if (scope.length === 0) {
-    return waits(pinned === null ? 'no node takes jobs' : `the node ${pinned} is not in this cluster`)
+    return waits(pinned === null ? reasonText('noNode') : reasonText('notInCluster', { node: pinned }))
   }
   const withProject = scope.filter((node) => node.hasProject)
   if (withProject.length === 0) {
-    return waits(pinned === null ? `no node has ${project}` : `${pinned} does not have ${project}`)
+    return waits(
+      pinned === null ? reasonText('nowhere', { project }) : reasonText('notThere', { node: pinned, project }),
+    )
   }
   const withSpider = withProject.filter((node) => node.hasSpider)
-  if (withSpider.length === 0) return waits(`no node's ${project} has the spider ${spider}`)
+  if (withSpider.length === 0) return waits(reasonText('noSpider', { project, spider }))
   const free = withSpider.filter((node) => obstacle(node) === null && node.used < node.capacity)
   if (free.length > 0) return { node: free.toSorted(byLoad)[0]!, reason: null }
   return waits(whyNone(project, withSpider))
@@ -54,21 +57,23 @@ function whyNone(project: string, nodes: readonly Candidate[]): string {
   const [first] = full
   if (first !== undefined) {
     return full.length === 1
-      ? `no free slot on ${first.name} (${first.used} of ${first.capacity})`
-      : `no free slot on the ${full.length} nodes that have ${project}`
+      ? reasonText('fullOn', { node: first.name, used: first.used, total: first.capacity })
+      : reasonText('fullAll', { n: full.length, project })
   }
   if (nodes.every((node) => obstacle(node) === OFFLINE)) {
     return nodes.length === 1
-      ? `${names(nodes)}, the only node that has ${project}, is offline`
-      : `all ${nodes.length} nodes that have ${project} are offline`
+      ? reasonText('onlyOffline', { node: names(nodes), project })
+      : reasonText('allOffline', { n: nodes.length, project })
   }
   if (nodes.every((node) => obstacle(node) === PAUSED))
-    return `${names(nodes)} ${nodes.length === 1 ? 'is' : 'are'} paused`
-  return nodes.map((node) => `${node.name}: ${obstacle(node)}`).join('; ')
+    return nodes.length === 1
+      ? reasonText('paused', { node: names(nodes) })
+      : reasonText('pausedMany', { nodes: names(nodes) })
+  return `Waits: ${nodes.map((node) => `${node.name}: ${obstacle(node)}`).join('; ')}`
 }
 
-const OFFLINE = 'is offline'
-const PAUSED = 'is paused'
+const OFFLINE = reasonText('isOffline')
+const PAUSED = reasonText('isPaused')
 
 /** Why a node takes nothing now, whether it has a free slot or not. */
 function obstacle({ online, problem, paused, refuses, behind }: Candidate): string | null {
@@ -85,7 +90,7 @@ function byLoad(a: Candidate, b: Candidate): number {
 }
 
 function waits(reason: string): Placement {
-  return { node: null, reason: `Waits: ${reason}` }
+  return { node: null, reason }
 }
 
 function names(nodes: readonly Candidate[]): string {

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { DispatchReply } from '../api/contract/endpoints.ts'
 import type { Job, JobOutcome } from '../api/contract/values.ts'
 import type { Ledger } from '../jobs/ledger.ts'
@@ -235,10 +236,15 @@ export class Dispatcher {
       case 'already':
         return this.#taken(row, node, job)
       case 'no-project':
-        return this.#takeBack(row, node, { project: row.project }, reason ?? `does not have ${row.project}`)
+        return this.#takeBack(
+          row,
+          node,
+          { project: row.project },
+          reason ?? reasonText('nodeLacks', { project: row.project }),
+        )
       case 'no-spider':
       case 'unstartable': {
-        const why = reason ?? 'cannot start this spider'
+        const why = reason ?? reasonText('nodeCannot')
         const wish = wishOf(row)
         node.refuse(wish, why, Date.now())
         if (this.#isTakenElsewhere(row)) return this.#takeBack(row, node, wish, why)
@@ -246,9 +252,9 @@ export class Dispatcher {
       }
       case 'foreign':
         node.problem = reason
-        return this.#takeBack(row, node, 'busy', reason ?? 'belongs to another master')
+        return this.#takeBack(row, node, 'busy', reason ?? reasonText('nodeForeign'))
       default:
-        return this.#takeBack(row, node, 'busy', reason ?? 'takes no job now')
+        return this.#takeBack(row, node, 'busy', reason ?? reasonText('nodeTakesNone'))
     }
   }
 
@@ -293,7 +299,7 @@ export class Dispatcher {
       () => ({ state: 'pending', node_id: null, node: null, assigned_at: null }),
     )
     if (jobs.get(row.key)?.cancel_requested_at != null) {
-      await this.#end(row, 'cancelled', 'Cancelled before it was started')
+      await this.#end(row, 'cancelled', reasonText('cancelled'))
     }
   }
 
@@ -402,7 +408,7 @@ export class Dispatcher {
       id: node.id,
       name: node.name,
       online: node.isOnline,
-      problem: node.row.state === 'unknown' ? (node.problem ?? node.row.last_error ?? 'was not seen yet') : null,
+      problem: node.row.state === 'unknown' ? (node.problem ?? node.row.last_error ?? reasonText('notSeen')) : null,
       behind: node.inStep ? null : behind(node),
       paused: node.row.paused === 1,
       used: used.get(node.id) ?? 0,
@@ -410,7 +416,7 @@ export class Dispatcher {
     }))
     const local = {
       ...shared,
-      refuses: runsJobs ? null : 'the master runs no jobs itself (master_runs_jobs)',
+      refuses: runsJobs ? null : reasonText('runsNone'),
       id: LOCAL_NODE,
       name: this.#parts.nodeName,
       online: true,
@@ -428,7 +434,7 @@ export class Dispatcher {
 }
 
 function behind({ followFailure }: ClusterNode): string {
-  return `what happens there is not known yet${followFailure === null ? '' : ` (${followFailure})`}`
+  return followFailure === null ? reasonText('notKnown') : reasonText('notKnownWith', { detail: followFailure })
 }
 
 function wishOf({

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { EphemeralEvent, FeedEvent } from '../api/contract/events.ts'
 import type { Job } from '../api/contract/values.ts'
 import type { Ledger } from '../jobs/ledger.ts'
@@ -165,6 +166,8 @@ export class Follower {
       case 'log':
       case 'pull':
       case 'load':
+      case 'forward':
+      case 'forward-removed':
         onEphemeral(event)
         return
       case 'reset':
@@ -284,8 +287,8 @@ export class Follower {
       .filter((row) => this.#held.has(row.key) && !keys.has(row.key) && !(row.state === 'assigned' && tooOld))
     const reason =
       feedBefore !== null && feedBefore !== feed
-        ? `The database of ${node.name} is gone; what became of the job there is unknown`
-        : `${node.name} does not know this job any more (its database is an older copy)`
+        ? reasonText('databaseGone', { node: node.name })
+        : reasonText('databaseOlder', { node: node.name })
     return mirror.lose(unknown, reason, Date.now())
   }
 

@@ -16,6 +16,8 @@ export interface ForwardsParts {
   readonly expireMs: number
   /** Beyond this many, the one that is unused for longest goes. */
   readonly most?: number
+  /** Hears of a forward that was made, is used, or is gone. */
+  readonly changed?: (id: string) => void
 }
 
 /** A request that is passed to a node outside of a forward. */
@@ -46,14 +48,16 @@ export class Forwards implements ForwardPort {
   readonly #target: (nodeId: string) => NodeTarget | null
   readonly #expireMs: number
   readonly #most: number
+  readonly #changed: (id: string) => void
   readonly #forwards = new Map<string, LiveForward>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor({ proxy, target, expireMs, most = 1_000 }: ForwardsParts) {
+  constructor({ proxy, target, expireMs, most = 1_000, changed = () => {} }: ForwardsParts) {
     this.#proxy = proxy
     this.#target = target
     this.#expireMs = expireMs
     this.#most = most
+    this.#changed = changed
   }
 
   /** The forward to a node, made now unless there is one. `path` is below the daemon's base and ends with a slash. */
@@ -66,7 +70,7 @@ export class Forwards implements ForwardPort {
       forward = { id, nodeId: target.id, createdAt: now, lastUsedAt: now, usedAt: 0, transfers: new Set() }
       this.#forwards.set(id, forward)
     }
-    touch(forward)
+    this.#touch(forward)
     this.#timer ??= setInterval(() => this.#reclaim(), Math.min(Math.max(this.#expireMs / 4, 10), 30_000)).unref()
     return { id: forward.id, path: `/forward/${forward.id}/` }
   }
@@ -88,7 +92,7 @@ export class Forwards implements ForwardPort {
       sendText(response, 404, 'This forward is not there any more: ask crawllog.json, or the console, for another one')
       return
     }
-    touch(forward)
+    this.#touch(forward)
     const [path = ''] = rest.split('?')
     if (path === '' || path === '/') {
       sendText(response, 302, 'Found', { Location: path === '' ? `./${id}/logs/` : './logs/' })
@@ -101,9 +105,12 @@ export class Forwards implements ForwardPort {
     }
     const cut = this.#pass(target, place.href, place.isFolder, request, response, {}, () => {
       if (cut !== null) forward.transfers.delete(cut)
-      touch(forward)
+      this.#touch(forward)
     })
-    if (cut !== null) forward.transfers.add(cut)
+    if (cut !== null) {
+      forward.transfers.add(cut)
+      this.#changed(id)
+    }
   }
 
   /**
@@ -122,18 +129,22 @@ export class Forwards implements ForwardPort {
 
   /** Live forwards, oldest first. */
   list(): readonly Forward[] {
-    return [...this.#forwards.values()].flatMap((forward) => {
-      const target = this.#target(forward.nodeId)
-      if (target === null) return []
-      return {
-        id: forward.id,
-        node: target.name,
-        url: target.url,
-        created_at: new Date(forward.createdAt).toISOString(),
-        last_used_at: new Date(forward.transfers.size > 0 ? Date.now() : forward.lastUsedAt).toISOString(),
-        open: forward.transfers.size,
-      }
-    })
+    return [...this.#forwards.keys()].flatMap((id) => this.get(id) ?? [])
+  }
+
+  /** One of them; null = it is not there (any more). */
+  get(id: string): Forward | null {
+    const forward = this.#forwards.get(id)
+    const target = forward === undefined ? null : this.#target(forward.nodeId)
+    if (forward === undefined || target === null) return null
+    return {
+      id,
+      node: target.name,
+      url: target.url,
+      created_at: new Date(forward.createdAt).toISOString(),
+      last_used_at: new Date(forward.transfers.size > 0 ? Date.now() : forward.lastUsedAt).toISOString(),
+      open: forward.transfers.size,
+    }
   }
 
   /** Ends a forward and what it transfers. Whether there was one. */
@@ -143,6 +154,7 @@ export class Forwards implements ForwardPort {
     this.#forwards.delete(id)
     for (const cut of forward.transfers) cut()
     if (this.#forwards.size === 0) this.#stopTimer()
+    this.#changed(id)
     return true
   }
 
@@ -199,13 +211,14 @@ export class Forwards implements ForwardPort {
     if (oldest !== undefined) this.drop(oldest.id)
   }
 
+  #touch(forward: LiveForward): void {
+    forward.lastUsedAt = Date.now()
+    forward.usedAt = performance.now()
+    this.#changed(forward.id)
+  }
+
   #stopTimer(): void {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
   }
-}
-
-function touch(forward: LiveForward): void {
-  forward.lastUsedAt = Date.now()
-  forward.usedAt = performance.now()
 }

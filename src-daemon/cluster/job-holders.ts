@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Requester } from '../api/contract/scrapyd-api.ts'
 import type { JobDetail } from '../api/contract/values.ts'
 import { FileNotFoundError, JobNotFoundError, NodeUnreachableError } from '../errors.ts'
@@ -86,7 +87,10 @@ export class JobHolders {
     if (node === null || node.isOnline) return
     await this.#parts.ledger.finish(key, {
       outcome: 'lost',
-      reason: `Given up${by.name === null ? '' : ` by ${by.name}`} while ${node.name} was offline; run again elsewhere`,
+      reason:
+        by.name === null
+          ? reasonText('givenUp', { node: node.name })
+          : reasonText('givenUpBy', { who: by.name, node: node.name }),
       ended_at: Date.now(),
     })
   }

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { EphemeralEvent } from '../api/contract/events.ts'
 import {
   assertNever,
@@ -83,7 +84,7 @@ export class Membership {
     const strangers = new Set(store.loads().map((load) => load.node_id))
     for (const id of strangers) {
       if (id === LOCAL_NODE || nodes.get(id) !== null) continue
-      await this.#loseJobsOf(id, 'Its node is not in the cluster any more')
+      await this.#loseJobsOf(id, reasonText('nodeGone'))
     }
   }
 
@@ -216,26 +217,24 @@ export class Membership {
     if (result.kind === 'scrapyd') {
       // Its jobs are known under their keys; by Scrapyd's web services they would all come a second time.
       if (node.row.kind === 'slave') {
-        return 'It was a Scrapyd Service daemon and answers as a stock Scrapyd now: remove it and add it again if that is meant'
+        return reasonText('wasOurs')
       }
-      return node.row.max_proc === null
-        ? 'This is a stock Scrapyd server, which does not tell its capacity: add ?max_proc=N to its URL'
-        : null
+      return node.row.max_proc === null ? reasonText('noCapacity') : null
     }
     const { self } = result
     const { instance, nodeName, nodes, clients } = this.#parts
-    if (self.instance === instance) return 'This is the master itself; it is a node of its cluster anyway'
-    if (self.identity === 'master') return `This is a master itself (of the cluster '${self.cluster_name}')`
+    if (self.instance === instance) return reasonText('isOurselves')
+    if (self.identity === 'master') return reasonText('isOtherMaster', { cluster: String(self.cluster_name) })
     // Also while the other is away: the jobs that it was given must not be followed under two names.
     const isKnown = node.isOnline && node.row.instance === self.instance
     const twin = isKnown
       ? undefined
       : nodes.all().find((other) => other !== node && other.row.instance === self.instance)
     if (twin !== undefined) {
-      return `This is the same daemon as ${hostOf(twin.row.url)}, listed twice, or a copy of its database: remove one of the two`
+      return reasonText('twin', { host: hostOf(twin.row.url) })
     }
     if (self.owner !== null && self.owner.instance !== instance) {
-      return `It belongs to the master '${self.owner.node_name}' (${self.owner.instance}); take it over explicitly, or remove it there`
+      return reasonText('foreign', { master: self.owner.node_name, id: self.owner.instance })
     }
     // Before anything is waited for: its twin may be asked at the same time.
     node.row = { ...node.row, instance: self.instance }
@@ -434,7 +433,7 @@ export class Membership {
         .catch((error: unknown) => log.debug(`${node.name} does not know that it was removed: ${String(error)}`))
     }
     await this.#stopping.get(node.id)
-    await this.#loseJobsOf(node.id, `The node ${node.name} was removed from the cluster`)
+    await this.#loseJobsOf(node.id, reasonText('nodeRemoved', { node: node.name }))
   }
 
   async #loseJobsOf(nodeId: string, reason: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import { NodeUnreachableError } from '../errors.ts'
 import { callName, type NodeTarget } from './node-target.ts'
 
@@ -47,22 +48,23 @@ export function neverArrived(error: unknown): boolean {
 export function failureOf(error: unknown): { readonly kind: FailureKind; readonly words: string } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code in CONNECTION) return CONNECTION[code as keyof typeof CONNECTION]
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return { kind: 'not-tls', words: 'it does not speak HTTPS' }
-  if (code.startsWith('HPE_')) return { kind: 'not-scrapyd', words: 'it does not speak HTTP' }
-  if (CERTIFICATE.test(code)) return { kind: 'certificate', words: `its certificate is not trusted (${textOf(error)})` }
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return { kind: 'not-tls', words: reasonText('notTls') }
+  if (code.startsWith('HPE_')) return { kind: 'not-scrapyd', words: reasonText('notHttp') }
+  if (CERTIFICATE.test(code))
+    return { kind: 'certificate', words: reasonText('certificate', { detail: textOf(error) }) }
   return { kind: 'other', words: textOf(error) }
 }
 
 const CONNECTION = {
-  ECONNREFUSED: { kind: 'refused', words: 'connection refused' },
-  ENOTFOUND: { kind: 'unknown-host', words: 'its host name is not known' },
-  EAI_AGAIN: { kind: 'unknown-host', words: 'its host name cannot be looked up' },
-  EHOSTUNREACH: { kind: 'no-route', words: 'no route to its host' },
-  ENETUNREACH: { kind: 'no-route', words: 'no route to its network' },
-  EHOSTDOWN: { kind: 'no-route', words: 'its host is down' },
-  ETIMEDOUT: { kind: 'timeout', words: 'no connection in time' },
-  ECONNRESET: { kind: 'cut', words: 'it closed the connection without an answer' },
-  EPIPE: { kind: 'cut', words: 'it closed the connection without an answer' },
+  ECONNREFUSED: { kind: 'refused', words: reasonText('refused') },
+  ENOTFOUND: { kind: 'unknown-host', words: reasonText('unknownHost') },
+  EAI_AGAIN: { kind: 'unknown-host', words: reasonText('noLookup') },
+  EHOSTUNREACH: { kind: 'no-route', words: reasonText('noRoute') },
+  ENETUNREACH: { kind: 'no-route', words: reasonText('noNetwork') },
+  EHOSTDOWN: { kind: 'no-route', words: reasonText('hostDown') },
+  ETIMEDOUT: { kind: 'timeout', words: reasonText('notInTime') },
+  ECONNRESET: { kind: 'cut', words: reasonText('cut') },
+  EPIPE: { kind: 'cut', words: reasonText('cut') },
 } as const satisfies Record<string, { kind: FailureKind; words: string }>
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/

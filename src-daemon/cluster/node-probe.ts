@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import { nodeSelf, type NodeSelf } from '../api/contract/values.ts'
 import { type FailureKind, NodeCallError } from './node-failure.ts'
 import { requestNode } from './node-request.ts'
@@ -31,18 +32,18 @@ export async function probeNode(target: NodeTarget, options: ProbeOptions): Prom
   try {
     return (await asDaemon(target, options)) ?? (await asScrapyd(target, options.timeoutMs))
   } catch (error) {
-    if (error instanceof ScrapydRefusal) return nothing(`it answers, but refuses: ${error.words}`, true)
+    if (error instanceof ScrapydRefusal) return nothing(reasonText('refusal', { detail: error.words }), true)
     if (!(error instanceof NodeCallError)) throw error
-    const hint = HINTS[error.kind as keyof typeof HINTS] ?? ''
-    return nothing(`${error.words}${hint}`, ANSWERS.has(error.kind))
+    return nothing(withHint(error), ANSWERS.has(error.kind))
   }
 }
 
-const HINTS = {
-  'not-tls': ': write http:// instead of https://',
-  refused: ': is the daemon running, and does it listen on this address?',
-  'not-scrapyd': ': this is not a Scrapyd',
-} as const
+/** What failed, and what to do about it. */
+function withHint({ kind, words }: NodeCallError): string {
+  if (kind === 'not-tls') return reasonText('notTlsHint')
+  if (kind === 'refused') return reasonText('refusedHint')
+  return kind === 'not-scrapyd' ? `${words}: ${reasonText('notScrapyd')}` : words
+}
 
 /** Failures that are an answer; a node that is silent or hangs up is away, not something else. */
 const ANSWERS: ReadonlySet<FailureKind> = new Set([
@@ -68,25 +69,25 @@ async function asDaemon(
   })
   if (status === 401 || status === 403) {
     const missing = target.username === null && target.password === null
-    return nothing(missing ? 'it asks for a user name and a password' : 'its user name or password is wrong', true)
+    return nothing(missing ? reasonText('asksPassword') : reasonText('wrongPassword'), true)
   }
   if (status === 400 && target.url.startsWith('http:') && /https/i.test(body.toString('latin1', 0, 2_000))) {
-    return nothing('it speaks HTTPS: write https:// in front of it', true)
+    return nothing(reasonText('isTls'), true)
   }
-  if (status >= 300 && status < 400) return nothing(`it redirects to ${placeOf(headers.location)}`, true)
+  if (status >= 300 && status < 400) return nothing(reasonText('redirects', { place: placeOf(headers.location) }), true)
   // A stock Scrapyd knows no such path. Anything else (a proxy's 502) says nothing of what is there.
-  if (status !== 200 && status !== 404 && status !== 405) return nothing(`it answers HTTP ${status}`, true)
+  if (status !== 200 && status !== 404 && status !== 405) return nothing(reasonText('answersHttp', { status }), true)
   if (status !== 200) return null
   const answer = parseJson(body)
   if (typeof answer !== 'object' || answer === null || !('feed' in answer) || !('instance' in answer)) return null
-  if (answer.instance === instance) return nothing('it is this master itself', true)
+  if (answer.instance === instance) return nothing(reasonText('isMaster'), true)
   const self = nodeSelf.safeParse(answer)
   if (!self.success) {
     const version = 'version' in answer ? String(answer.version) : 'unknown'
-    return nothing(`its version (${version}) and this one do not understand each other`, true)
+    return nothing(reasonText('otherVersion', { version }), true)
   }
   const { node_name, version, identity, cluster_name } = self.data
-  if (identity === 'master') return nothing(`it is a master itself (of the cluster '${cluster_name}')`, true)
+  if (identity === 'master') return nothing(reasonText('isAMaster', { cluster: String(cluster_name) }), true)
   return { kind: 'slave', name: node_name, version, self: self.data }
 }
 

@@ -6,6 +6,7 @@ import {
   request as httpRequest,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { reasonText } from '../api/contract/reasons.ts'
 import { failureOf, NodeCallError } from './node-failure.ts'
 import { authorityOf, authorizationFor, type NodeTarget } from './node-target.ts'
 
@@ -83,7 +84,8 @@ export async function requestNode(target: NodeTarget, call: NodeRequest): Promis
   } catch (error) {
     if (error instanceof NodeCallError) throw error
     if (timer.signal.aborted) {
-      const words = `no ${isConnected ? 'answer' : 'connection'} within ${Math.round(call.timeoutMs / 100) / 10} s`
+      const seconds = Math.round(call.timeoutMs / 100) / 10
+      const words = reasonText(isConnected ? 'noAnswer' : 'noConnection', { seconds })
       throw new NodeCallError(target, 'timeout', words, isConnected, error)
     }
     const { kind, words } = failureOf(error)
@@ -99,8 +101,7 @@ async function bodyOf(target: NodeTarget, answer: IncomingMessage, mostBytes: nu
   for await (const piece of answer as AsyncIterable<Buffer>) {
     length += piece.length
     // Leaving the loop closes the connection.
-    if (length > mostBytes)
-      throw new NodeCallError(target, 'too-large', `its answer is larger than ${mostBytes} bytes`, true)
+    if (length > mostBytes) throw new NodeCallError(target, 'too-large', reasonText('tooLarge', { n: mostBytes }), true)
     pieces.push(piece)
   }
   return Buffer.concat(pieces)

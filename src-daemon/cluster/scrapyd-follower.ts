@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Logger } from '../logger.ts'
 import type { ScrapydClock } from './scrapyd-clock.ts'
 import { ScrapydLogEnds, type ScrapydLogEnd } from './scrapyd-log-end.ts'
@@ -155,9 +156,9 @@ export class ScrapydFollower {
     const runs = new Set([...finished, ...running].map(runOf))
     const hadRuns = before !== undefined && before.finished.length + before.running.length > 0
     if (hadRuns && ![...before.finished, ...before.running].some((job) => runs.has(runOf(job)))) {
-      return `${name}, a stock Scrapyd, was restarted and has forgotten the job`
+      return reasonText('stockRestarted', { node: name })
     }
-    return `${name}, a stock Scrapyd, does not know the job any more`
+    return reasonText('stockForgot', { node: name })
   }
 
   /** Two moments of its clock and a job that started between them show the zone; at first, the log of an ended job. */

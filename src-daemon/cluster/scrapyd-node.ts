@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { reasonText } from '../api/contract/reasons.ts'
 import { ScrapydServiceError } from '../errors.ts'
 import { NodeCallError } from './node-failure.ts'
 import { type NodeAnswer, type NodeRequest, requestNode } from './node-request.ts'
@@ -128,7 +129,7 @@ export class ScrapydNode {
   async schedule(job: ScrapydJob): Promise<ScrapydAnswer> {
     const taken = Object.keys(job.args).find((name) => TAKEN_NAMES.has(name))
     if (taken !== undefined) {
-      return { answer: 'unstartable', reason: `a stock Scrapyd cannot pass on the spider argument '${taken}'` }
+      return { answer: 'unstartable', reason: reasonText('stockArgument', { name: taken }) }
     }
     const form = new URLSearchParams({ ...job.args, project: job.project, spider: job.spider, jobid: job.id })
     if (job.priority !== 0) form.set('priority', String(job.priority))
@@ -185,21 +186,22 @@ export class ScrapydNode {
     const mayHaveArrived = status < 400 || status >= 500
     const fail = (kind: NodeCallError['kind'], words: string) =>
       new NodeCallError(this.target, kind, words, mayHaveArrived)
-    if (status === 401 || status === 403) throw fail('wrong-password', 'it refuses the user name and password')
-    if (status === 404) throw fail('not-scrapyd', `it has no ${service}`)
+    if (status === 401 || status === 403) throw fail('wrong-password', reasonText('refusesPassword'))
+    if (status === 404) throw fail('not-scrapyd', reasonText('hasNo', { service }))
     let answer: unknown
     try {
       answer = JSON.parse(body.toString())
     } catch {
-      throw fail('not-scrapyd', `its ${service} answers HTTP ${status} and no JSON`)
+      throw fail('not-scrapyd', reasonText('serviceNoJson', { service, status }))
     }
     const refused = errorReply.safeParse(answer)
     if (refused.success) throw new ScrapydRefusal(this.target, refused.data.message.trim())
-    if (status !== 200) throw fail('status', `its ${service} answers HTTP ${status}`)
+    if (status !== 200) throw fail('status', reasonText('serviceHttp', { service, status }))
     const result = schema.safeParse(answer)
     if (!result.success) {
       const [issue] = result.error.issues
-      throw fail('not-scrapyd', `its ${service} answers something else (${issue?.path.join('.')}: ${issue?.message})`)
+      const detail = `${issue?.path.join('.')}: ${issue?.message}`
+      throw fail('not-scrapyd', reasonText('serviceElse', { service, detail }))
     }
     return result.data
   }

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Ledger } from '../jobs/ledger.ts'
 import { outcomeOf } from '../jobs/outcome.ts'
 import { countersOf } from '../jobs/rates.ts'
@@ -80,7 +81,7 @@ export class StockNodes {
     if (before === 'pending') {
       await this.#parts.ledger.finish(row.key, {
         outcome: 'cancelled',
-        reason: 'Cancelled before it was started',
+        reason: reasonText('cancelled'),
         ended_at: Date.now(),
       })
       return

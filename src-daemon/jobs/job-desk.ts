@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { EndpointInput, EndpointReply, NewJob } from '../api/contract/endpoints.ts'
 import type {
   CancelInput,
@@ -117,7 +118,7 @@ export class JobDesk {
     const dropped = await this.#parts.ledger.change(row.key, isInOwnQueue, () => ({
       state: 'finished',
       outcome: 'cancelled',
-      reason: by.name === null ? 'Cancelled before it was started' : `Cancelled by ${by.name} before it was started`,
+      reason: by.name === null ? reasonText('cancelled') : reasonText('cancelledBefore', { who: by.name }),
       ended_at: now,
       cancelled_by: by.name,
       cancel_requested_at: now,
@@ -246,7 +247,7 @@ export class JobDesk {
     const row = this.#parts.jobs.get(key)
     if (row === null) throw new JobNotFoundError(key)
     if ((await this.#cancelRow(row, signal, by)) === null) {
-      throw new ConflictError(`job '${row.id}' has already ended (${this.get(key).outcome ?? 'finished'})`)
+      throw new ConflictError(reasonText('alreadyEnded', { id: row.id, outcome: this.get(key).outcome ?? 'finished' }))
     }
     return this.get(key)
   }

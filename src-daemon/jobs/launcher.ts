@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { WarmRunner } from '../config/config.ts'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -152,7 +153,7 @@ export class Launcher {
       slot.version = code.version
       // A cancel that came while the job was being prepared: nothing was started yet.
       if (this.#parts.jobs.get(row.key)?.cancel_requested_at !== null) {
-        await this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+        await this.#end(slot, row.key, unstartable(reasonText('cancelled')))
         return
       }
       slot.run = this.#parts.runner.start(spec, this.#observer(slot))
@@ -320,18 +321,14 @@ export class Launcher {
           return
         case 'unclaimed':
           if (row.cancel_requested_at !== null) {
-            void this.#end(slot, row.key, unstartable('Cancelled before it was started'))
+            void this.#end(slot, row.key, unstartable(reasonText('cancelled')))
             return
           }
           void this.#start(slot, row)
       }
     } catch (error) {
       this.#parts.log.error(`job ${row.key} could not be adopted`, error)
-      await this.#end(
-        slot,
-        row.key,
-        unstartable(`Could not be taken over after a restart: ${(error as Error).message}`),
-      )
+      await this.#end(slot, row.key, unstartable(reasonText('notAdopted', { detail: (error as Error).message })))
     }
   }
 

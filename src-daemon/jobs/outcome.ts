@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { JobOutcome } from '../api/contract/values.ts'
 import type { EndRecord } from '../runner/run.ts'
 
@@ -23,42 +24,45 @@ export function outcomeOf(end: EndRecord, context: OutcomeContext): DecidedOutco
   }
   switch (end.seen) {
     case 'rebooted':
-      return { outcome: 'lost', reason: 'The machine was restarted while the spider ran' }
+      return { outcome: 'lost', reason: reasonText('rebooted') }
     case 'unstartable':
-      return { outcome: 'failed', reason: end.reason ?? 'The spider could not be started' }
+      return { outcome: 'failed', reason: end.reason ?? reasonText('notStarted') }
     case 'gone':
       return {
         outcome: 'failed',
-        reason: withDetail('Killed, status unknown: spider and supervisor are gone without a record', end.outputTail),
+        reason: withDetail(end.outputTail, {
+          without: () => reasonText('gone'),
+          with: (detail) => reasonText('goneWith', { detail }),
+        }),
       }
     default:
   }
   // After a cancel the signal is ours: the spider had finished by itself, but hung on its way out.
   if (end.signal !== null && !context.cancelAsked) {
-    const hint = end.signal === 'SIGKILL' ? ' (out of memory?)' : ''
-    return { outcome: 'failed', reason: `Ended by ${end.signal}, not sent by us${hint}` }
+    const { signal } = end
+    return { outcome: 'failed', reason: reasonText(signal === 'SIGKILL' ? 'memory' : 'signal', { signal }) }
   }
-  if (end.exitCode !== null && end.exitCode !== 0) {
+  const code = end.exitCode
+  if (code !== null && code !== 0) {
     return {
       outcome: 'failed',
-      reason: withDetail(`Exit code ${end.exitCode}`, context.lastLoggedError ?? lastLine(end.outputTail)),
+      reason: withDetail(context.lastLoggedError ?? lastLine(end.outputTail), {
+        without: () => reasonText('exitCode', { code }),
+        with: (detail) => reasonText('exitCodeWith', { code, detail }),
+      }),
     }
   }
   if (end.finishReason === 'shutdown') {
-    return { outcome: 'failed', reason: 'Stopped by a signal that was not sent by us (finish_reason: shutdown)' }
+    return { outcome: 'failed', reason: reasonText('shutdown') }
   }
-  const errors = counter(end.stats, 'log_count/ERROR') + counter(end.stats, 'log_count/CRITICAL')
-  if (
-    errors > 0 &&
-    counter(end.stats, 'response_received_count') === 0 &&
-    counter(end.stats, 'item_scraped_count') === 0
-  ) {
+  const n = counter(end.stats, 'log_count/ERROR') + counter(end.stats, 'log_count/CRITICAL')
+  if (n > 0 && counter(end.stats, 'response_received_count') === 0 && counter(end.stats, 'item_scraped_count') === 0) {
     return {
       outcome: 'failed',
-      reason: withDetail(
-        `${errors} ${errors === 1 ? 'error' : 'errors'} logged, no response and no item`,
-        context.lastLoggedError ?? lastLine(end.outputTail),
-      ),
+      reason: withDetail(context.lastLoggedError ?? lastLine(end.outputTail), {
+        without: () => (n === 1 ? reasonText('oneError') : reasonText('nothing', { n })),
+        with: (detail) => (n === 1 ? reasonText('oneErrorWith', { detail }) : reasonText('nothingWith', { n, detail })),
+      }),
     }
   }
   return { outcome: 'finished', reason: null }
@@ -73,14 +77,19 @@ export function counter(stats: Readonly<Record<string, unknown>> | null, name: s
 }
 
 function cancelReason(end: EndRecord, context: OutcomeContext): string {
-  const who = context.cancelledBy === null ? 'Cancelled' : `Cancelled by ${context.cancelledBy}`
-  if (end.startedAt === null) return `${who} before it was started`
+  const who = context.cancelledBy
+  if (end.startedAt === null) return who === null ? reasonText('cancelled') : reasonText('cancelledBefore', { who })
   const seconds = Math.max(0, Math.round((end.endedAt - end.startedAt) / 1000))
-  return `${who} after ${seconds} s${end.signal === 'SIGKILL' ? '; it did not close in time and was killed' : ''}`
+  const isKilled = end.signal === 'SIGKILL'
+  if (who === null) return reasonText(isKilled ? 'cancelledKilled' : 'cancelledAfter', { seconds })
+  return reasonText(isKilled ? 'cancelledKilledBy' : 'cancelledAfterBy', { who, seconds })
 }
 
-function withDetail(what: string, detail: string | null): string {
-  return detail === null ? what : `${what}: ${detail.slice(0, 500)}`
+function withDetail(
+  detail: string | null,
+  say: { readonly without: () => string; readonly with: (detail: string) => string },
+): string {
+  return detail === null ? say.without() : say.with(detail.slice(0, 500))
 }
 
 function lastLine(text: string | null): string | null {

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { DispatchReply, DispatchRequest } from '../api/contract/endpoints.ts'
 import { ProjectNotFoundError, ScrapydServiceError, SpiderNotFoundError, StorageError } from '../errors.ts'
 import type { Launcher } from '../jobs/launcher.ts'
@@ -90,10 +91,10 @@ export class DispatchInbox {
     const { jobs, desk, launcher, isPaused } = this.#parts
     if (jobs.get(key) !== null) return { answer: 'already', job: desk.get(key), reason: null }
     if (this.#isRevoked(key, request)) {
-      return { answer: 'revoked', job: null, reason: 'The master took this dispatch back' }
+      return { answer: 'revoked', job: null, reason: reasonText('takenBack') }
     }
-    if (isExpired(request)) return { answer: 'expired', job: null, reason: 'The request arrived too late' }
-    if (isPaused()) return { answer: 'busy', job: null, reason: 'This node is paused' }
+    if (isExpired(request)) return { answer: 'expired', job: null, reason: reasonText('tooLate') }
+    if (isPaused()) return { answer: 'busy', job: null, reason: reasonText('nodePaused') }
     return launcher.free === 0 ? this.#full() : null
   }
 
@@ -118,7 +119,7 @@ export class DispatchInbox {
   }
 
   #full(): DispatchReply {
-    return { answer: 'busy', job: null, reason: `All ${this.#parts.launcher.maxProc} slots of this node are in use` }
+    return { answer: 'busy', job: null, reason: reasonText('nodeFull', { n: this.#parts.launcher.maxProc }) }
   }
 }
 

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type {
   AddProjectReply,
   CancelInput,
@@ -123,7 +124,7 @@ export class LocalNode implements ScrapydApi {
           () => ({
             state: 'finished',
             outcome: 'cancelled',
-            reason: `Cancelled: the project ${project} was removed`,
+            reason: reasonText('projectRemoved', { project }),
             ended_at: now,
             cancelled_by: by.name,
             cancel_requested_at: now,
@@ -373,8 +374,8 @@ export function localReach(
     passCancel,
     whyPending() {
       const { paused, used, maxProc } = load()
-      if (paused) return 'Waits: this node is paused'
-      return used >= maxProc ? `Waits: no free slot (${used} of ${maxProc} in use)` : null
+      if (paused) return reasonText('thisPaused')
+      return used >= maxProc ? reasonText('fullHere', { used, total: maxProc }) : null
     },
   }
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { z } from 'zod'
+import { reasonText } from '../api/contract/reasons.ts'
 import { outputTail } from './output-tail.ts'
 import { PYTHON_ENTRY } from './python-package.ts'
 import type { RunFolder } from './run-folder.ts'
@@ -35,7 +36,7 @@ export function coldStart(order: {
     try {
       output = openSync(folder.outputPath, 'a', 0o600)
     } catch (error) {
-      resolve({ became: 'unstartable', reason: `the output of the run cannot be written: ${messageOf(error)}` })
+      resolve({ became: 'unstartable', reason: reasonText('noOutput', { detail: messageOf(error) }) })
       return
     }
     // Detached: Ctrl-C in the daemon's terminal is not meant for spiders.
@@ -68,11 +69,19 @@ export function coldStart(order: {
     child.once('close', (code, signal) => {
       if (folder.readStart() !== null) return settle({ became: 'started' })
       const said = outputTail(folder.outputPath)
-      const how = code === null ? `was ended by ${signal}` : `ended with exit code ${code}`
-      const words = said === null ? ' and printed nothing' : `: ${said}`
-      settle({ became: 'unstartable', reason: `${python} ${how} before the spider was started${words}` })
+      settle({ became: 'unstartable', reason: endReason(python, code, signal, said) })
     })
   })
+}
+
+/** How an interpreter ended before the spider was started. */
+function endReason(python: string, code: number | null, signal: string | null, said: string | null): string {
+  if (code !== null)
+    return said === null
+      ? reasonText('pythonEnded', { python, code })
+      : reasonText('pythonEndedWith', { python, code, detail: said })
+  const ended = { python, signal: String(signal) }
+  return said === null ? reasonText('pythonKilled', ended) : reasonText('pythonKilledWith', { ...ended, detail: said })
 }
 
 /** What a report says, once it is complete. */
@@ -89,12 +98,11 @@ export function launchOf(text: string): Launch | null {
 export function spawnReason(error: Error, python: string, cwd: string): string {
   const code = (error as NodeJS.ErrnoException).code
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    return `the folder ${cwd} does not exist`
+    return reasonText('noFolder', { path: cwd })
   }
-  const remedy = 'name another interpreter in [python] (for one project) or as python in [scrapyd]'
-  if (code === 'ENOENT') return `the interpreter ${python} was not found; ${remedy}`
-  if (code === 'EACCES') return `the interpreter ${python} may not be executed; ${remedy}`
-  return `the interpreter ${python} cannot be started: ${error.message}`
+  if (code === 'ENOENT') return reasonText('noPython', { python })
+  if (code === 'EACCES') return reasonText('pythonDenied', { python })
+  return reasonText('pythonFailed', { python, detail: error.message })
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { reasonText } from '../api/contract/reasons.ts'
 import { AliveFifo } from './alive-fifo.ts'
 import { bootId } from './boot-id.ts'
 import { coldStart, type Launch } from './cold-start.ts'
@@ -101,10 +102,10 @@ export class SpiderRunner implements Runner {
       const launch = await this.#start(spec, folder)
       if (launch.became === 'unstartable') return run.fail(launch.reason)
       const start = await startOf(folder)
-      if (start === null) return run.fail('the process that had claimed the run ended before the spider was started')
+      if (start === null) return run.fail(reasonText('claimLost'))
       run.begin(start)
     } catch (error) {
-      run.fail(`the run could not be started: ${error instanceof Error ? error.message : String(error)}`)
+      run.fail(reasonText('notRun', { detail: error instanceof Error ? error.message : String(error) }))
     }
   }
 

@@ -106,7 +106,7 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
         glyph: { icon: 'run' },
         title: t('palette.runOf', { project: name }),
         detail: '',
-        shortcut: 'R',
+        openLabel: t('action.run'),
         open: () => link.run(name),
       },
       {
@@ -115,6 +115,7 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
         glyph: { icon: 'pull' },
         title: t('palette.pullOf', { project: name }),
         detail: t('palette.on', { nodes }),
+        openLabel: t('action.pull'),
         open: () => projectActions.pull(name),
       },
     ]
@@ -162,6 +163,7 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
         glyph: { icon: node.paused ? 'run' : 'pause' },
         title: t(`palette.${action}`, { node: node.name }),
         detail: '',
+        openLabel: t(`node.${action}`),
         open: () => (node.paused ? nodeActions.resume(node) : nodeActions.pause(node, null)),
       },
     ]
@@ -254,6 +256,8 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
     const known = [...jobs.active, ...jobs.ended]
     const keys = new Set(known.map(({ key }) => key))
     return [
+      // First, so that what is chosen before anything is typed goes somewhere and changes nothing.
+      ...actions.value,
       ...attention.value.map((row): PaletteItem => ({
         id: `attention ${row.id}`,
         group: 'attention',
@@ -273,7 +277,6 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
       ...projects.projects.flatMap(projectItems),
       ...[...known, ...found.value.filter(({ key }) => !keys.has(key))].map(jobItem),
       ...cluster.nodes.flatMap(nodeItems),
-      ...actions.value,
     ]
   })
 }

@@ -1,5 +1,7 @@
 import { useI18n } from 'vue-i18n'
-import { matchReason } from '../domain/reason.ts'
+import { matchReason, translateReason, type KnownReason } from '../domain/reason.ts'
+import { en } from '../locales/en.ts'
+import { useFormat } from './use-format.ts'
 
 /**
  * A reason as the daemon wrote it, in the page's language where it is one of the daemon's own sentences. Quoted causes
@@ -7,11 +9,32 @@ import { matchReason } from '../domain/reason.ts'
  */
 export function useReason(): (reason: string | null) => string {
   const { t, locale } = useI18n()
+  const format = useFormat()
+
+  function sentence({ key, values }: KnownReason): string {
+    const { seconds } = values
+    if (seconds !== undefined && key in en.reasonTimed)
+      return t(`reasonTimed.${key}`, { ...values, time: format.duration(Number(seconds)) })
+    return t(`reason.${key}`, values)
+  }
+
   return (reason) => {
     if (reason === null || reason === '') return ''
-    // English is what the daemon speaks; only a sentence that it began in the middle is taken from our words.
-    if (locale.value === 'en' && !/^[a-z]/.test(reason)) return reason
-    const match = matchReason(reason)
-    return match === null ? reason : t(`reason.${match.key}`, match.values)
+    if (locale.value === 'en') return inEnglish(reason, sentence)
+    return translateReason(reason, {
+      sentence,
+      waits: (nodes) => t('reasons.waits', { nodes }),
+      colon: t('reasons.colon'),
+      semicolon: t('reasons.semicolon'),
+    })
   }
+}
+
+/** English is what the daemon speaks; some of its sentences are meant to follow a name, which keeps its own first letter. */
+function inEnglish(reason: string, sentence: (known: KnownReason) => string): string {
+  const known = matchReason(reason)
+  if (known === null) return reason
+  const startsInTheMiddle = /^[a-z]/.test(en.reason[known.key as keyof typeof en.reason])
+  const text = sentence(known)
+  return startsInTheMiddle ? text.charAt(0).toUpperCase() + text.slice(1) : text
 }

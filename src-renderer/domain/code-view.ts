@@ -43,3 +43,25 @@ export function isDrift(status: CodeStatus): boolean {
 export function masterCode(project: Pick<Project, 'nodes'>, masterName: string): CodeOnNode | null {
   return project.nodes.find(({ node }) => node === masterName) ?? project.nodes[0] ?? null
 }
+
+/** Those whose code is not the master's come first where there is no room for all; not there is worth the least. */
+const URGENCY: Record<CodeStatus, number> = {
+  broken: 0,
+  other: 1,
+  behind: 1,
+  ahead: 1,
+  dirty: 1,
+  offline: 2,
+  same: 3,
+  'no-git': 3,
+  absent: 4,
+}
+
+/** Of the states of many nodes what there is room for: all of them in their order, or else the most urgent. */
+export function shownCells<T extends { readonly status: CodeStatus }>(
+  cells: readonly T[],
+  limit: number,
+): readonly T[] {
+  if (cells.length <= limit) return cells
+  return cells.toSorted((a, b) => URGENCY[a.status] - URGENCY[b.status]).slice(0, limit)
+}

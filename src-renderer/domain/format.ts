@@ -20,8 +20,10 @@ export interface Format {
   ago(at: string, now: number): string
   /** 22:10:40 */
   clock(at: string): string
-  /** The clock of today, else Nov 19, 09:02. */
+  /** The clock of today, else Nov 19, 09:02, of another year Nov 19, 2025. */
   moment(at: string, now: number): string
+  /** Nov 19, 09:02, of another year Nov 19, 2025, 09:02. */
+  dated(at: string, now: number): string
   /** Nov 22, 2026, 22:10:40 (UTC+8), and UTC below. */
   full(at: string): string
   /** 22:00 */
@@ -50,6 +52,15 @@ export function createFormat(locale: string, t: Translate): Format {
   const hourForm = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
   const dayForm = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric' })
   const dateForm = new Intl.DateTimeFormat(locale, {
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  })
+  const yearForm = new Intl.DateTimeFormat(locale, { year: 'numeric', month: 'short', day: 'numeric' })
+  const datedForm = new Intl.DateTimeFormat(locale, {
+    year: 'numeric',
     month: 'short',
     day: 'numeric',
     hour: '2-digit',
@@ -118,10 +129,11 @@ export function createFormat(locale: string, t: Translate): Format {
     return counted('age.day', Math.floor(seconds / DAY))
   }
 
+  const isThisYear = (at: string, now: number) => new Date(at).getFullYear() === new Date(now).getFullYear()
   const moment = (at: string, now: number) =>
     new Date(at).toDateString() === new Date(now).toDateString()
       ? clockForm.format(new Date(at))
-      : dateForm.format(new Date(at))
+      : (isThisYear(at, now) ? dateForm : yearForm).format(new Date(at))
 
   return {
     number,
@@ -140,6 +152,7 @@ export function createFormat(locale: string, t: Translate): Format {
     },
     clock: (at) => clockForm.format(new Date(at)),
     moment,
+    dated: (at, now) => (isThisYear(at, now) ? dateForm : datedForm).format(new Date(at)),
     full: (at) => `${fullForm.format(new Date(at))}\n${utcForm.format(new Date(at))} UTC`,
     hour: (at) => hourForm.format(new Date(at)),
     day: (at) => dayForm.format(new Date(at)),

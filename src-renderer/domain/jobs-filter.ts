@@ -1,5 +1,6 @@
 import type { JobFilter } from '../../src-daemon/api/contract/endpoints.ts'
 import type { Job, JobOutcome, JobState } from '../../src-daemon/api/contract/values.ts'
+import { isMoment, momentOf } from './moment.ts'
 
 /** What an address says after `?`: a name with one value or several. */
 export type AddressQuery = Readonly<Record<string, string | null | readonly (string | null)[] | undefined>>
@@ -45,7 +46,6 @@ const STATES: Readonly<Record<StateChoice, JobState[]>> = {
 }
 const NAMES = ['state', 'outcome', 'project', 'spider', 'node', 'q', 'from', 'to', 'sort']
 const LONGEST_QUERY = 200
-const MOMENT = /^(?:-\d{1,9}[smhdw]|\d{4}-\d\d-\d\d.*)$/
 
 export function readFilter(query: AddressQuery): JobsFilter {
   const values = (name: string): string[] => {
@@ -55,7 +55,7 @@ export function readFilter(query: AddressQuery): JobsFilter {
     )
   }
   const first = (name: string) => values(name)[0] ?? ''
-  const moment = (name: string) => (MOMENT.test(first(name)) ? first(name) : '')
+  const moment = (name: string) => (isMoment(first(name)) ? first(name) : '')
   return {
     state: CHOICES.find((choice) => choice === first('state')) ?? null,
     outcome: OUTCOMES.filter((outcome) => values('outcome').includes(outcome)),
@@ -130,15 +130,6 @@ export function matchesFilter(job: Job, filter: JobFilter, now: number): boolean
   }
   if (from !== undefined && job.ended_at !== null && Date.parse(job.ended_at) < momentOf(from, now)) return false
   return to === undefined || Date.parse(job.started_at ?? job.created_at) <= momentOf(to, now)
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
-
-/** A moment of a filter in milliseconds: `-24h`, or ISO. */
-function momentOf(text: string, now: number): number {
-  const relative = /^-(\d+)([smhdw])$/.exec(text)
-  if (relative === null) return Date.parse(text)
-  return now - Number(relative[1]) * (UNITS[relative[2] ?? 's'] ?? 0)
 }
 
 /** What jobs can be sorted by, besides their usual order. */

@@ -1,4 +1,4 @@
-import { matchText, type PinyinMatch, type TextPart } from './palette-search.ts'
+import { markText, matchText, type PinyinMatch, type TextPart } from './palette-search.ts'
 import type { IconName } from '../components/base/icons.ts'
 import type { JobStatus } from './job-view.ts'
 import type { NodeStatus } from './node-view.ts'
@@ -65,11 +65,28 @@ export function findItems(
 }
 
 function rowOf(item: PaletteItem, query: string, pinyin: PinyinMatch | null): PaletteRow | null {
-  const plain = (text: string): TextPart[] => [{ text, hit: false }]
-  const byTitle = matchText(item.title, query, pinyin)
-  if (byTitle !== null) return { item, title: byTitle.parts, detail: plain(item.detail), score: byTitle.score }
-  const byDetail = matchText(item.detail, query, pinyin)
-  if (byDetail !== null) return { item, title: plain(item.title), detail: byDetail.parts, score: byDetail.score / 10 }
-  const byWord = (item.keywords ?? []).some((word) => word.toLowerCase().includes(query.toLowerCase()))
-  return byWord ? { item, title: plain(item.title), detail: plain(item.detail), score: 1 } : null
+  const words = query.split(/\s+/)
+  // As it was typed, or its words in any order, each somewhere ("pull news").
+  return rowFor(item, [query], pinyin) ?? (words.length > 1 ? rowFor(item, words, pinyin) : null)
+}
+
+function rowFor(item: PaletteItem, words: readonly string[], pinyin: PinyinMatch | null): PaletteRow | null {
+  const title: number[] = []
+  const detail: number[] = []
+  let score = 0
+  for (const word of words) {
+    const byTitle = matchText(item.title, word, pinyin)
+    const byDetail = byTitle === null ? matchText(item.detail, word, pinyin) : null
+    const isKeyword = (item.keywords ?? []).some((each) => each.toLowerCase().includes(word.toLowerCase()))
+    if (byTitle === null && byDetail === null && !isKeyword) return null
+    title.push(...(byTitle?.hits ?? []))
+    detail.push(...(byDetail?.hits ?? []))
+    score += byTitle?.score ?? (byDetail === null ? 1 : byDetail.score / 10)
+  }
+  return {
+    item,
+    title: markText(item.title, title),
+    detail: markText(item.detail, detail),
+    score: score / words.length,
+  }
 }

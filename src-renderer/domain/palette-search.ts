@@ -6,7 +6,8 @@ export interface TextPart {
 
 export interface Match {
   readonly score: number
-  readonly parts: readonly TextPart[]
+  /** Indexes of the characters that the query matched. */
+  readonly hits: readonly number[]
 }
 
 /** Indexes of the characters of a Chinese text that Latin letters stand for (`cls` of 财联社), or null. */
@@ -17,13 +18,13 @@ export type PinyinMatch = (text: string, query: string) => readonly number[] | n
  * `xinhua_finance`), or by pinyin. Better matches have a higher score. null: no match.
  */
 export function matchText(text: string, query: string, pinyin: PinyinMatch | null = null): Match | null {
-  if (query === '') return { score: 0, parts: [{ text, hit: false }] }
+  if (query === '') return { score: 0, hits: [] }
   const at = text.toLowerCase().indexOf(query.toLowerCase())
-  if (at !== -1) return { score: scoreOf(text, query, at), parts: mark(text, range(at, query.length)) }
+  if (at !== -1) return { score: scoreOf(text, query, at), hits: range(at, query.length) }
   const initials = matchInitials(text, query)
-  if (initials !== null) return { score: 20, parts: mark(text, initials) }
+  if (initials !== null) return { score: 20, hits: initials }
   const byPinyin = pinyin === null ? null : matchPinyin(text, query, pinyin)
-  return byPinyin === null ? null : { score: 30, parts: mark(text, byPinyin) }
+  return byPinyin === null ? null : { score: 30, hits: byPinyin }
 }
 
 /** Only the Chinese part of a text is spelt: letters beside it (a job's id) are not. */
@@ -58,7 +59,8 @@ function range(from: number, length: number): number[] {
   return Array.from({ length }, (_, index) => from + index)
 }
 
-function mark(text: string, hits: readonly number[]): TextPart[] {
+/** A text in pieces: those that were hit, and the others. */
+export function markText(text: string, hits: readonly number[]): TextPart[] {
   const set = new Set(hits)
   const parts: { text: string; hit: boolean }[] = []
   for (const [at, character] of Array.from(text.split('')).entries()) {

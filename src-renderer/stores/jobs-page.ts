@@ -155,6 +155,13 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     return pages.value.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS] ?? null
   }
 
+  /** Both ends with what lies between them, as far as it is held. */
+  function rowsBetween(one: number, other: number): Job[] {
+    const from = Math.min(one, other)
+    const range = Array.from({ length: Math.abs(one - other) + 1 }, (_, step) => rowAt(from + step))
+    return range.filter((job) => job !== null)
+  }
+
   function placeOf(key: string): number | null {
     return places.get(key) ?? null
   }
@@ -231,6 +238,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     reload,
     want,
     rowAt,
+    rowsBetween,
     placeOf,
     apply,
     neighbourOf,

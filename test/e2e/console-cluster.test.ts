@@ -70,8 +70,10 @@ describe('a cluster that is run from the console', () => {
     })
 
     const commit = world.publish('the morning edition', { 'lives/spiders/morning.py': MORNING })
-    await page.goto(`${cluster.master.url}/#/projects?pull=press`)
-    await page.locator('.dock').getByRole('button', { name: 'Pull code' }).click()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('pull press')
+    await untilText(page, '[role=option][aria-selected=true]', /Pull code of press/)
+    await page.keyboard.press('Enter')
     await until('each node has pulled', async () => {
       const { pulls } = await cluster.master.client.call('listPulls', { params: { project: 'press' } })
       return pulls[0]?.ended_at != null && pulls[0].steps.length === 2
@@ -118,5 +120,45 @@ describe('a cluster that is run from the console', () => {
       body: { signal: 'KILL' },
     })
     await untilText(page, '.job-line', /Cancelled/)
+  })
+
+  it('pauses and resumes a node, lets it go and takes it in again', async () => {
+    const page = await browser.open(cluster.master.url, '/nodes')
+    const row = page.locator('.nodes-table [role=row]').filter({ hasText: 'slave1' })
+    const does = async (what: string) => {
+      await row.getByRole('button', { name: 'More actions' }).click()
+      await page.getByRole('menuitem', { name: what }).click()
+    }
+    await does('Pause')
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Note').fill('new disk until noon')
+    await dialog.getByRole('button', { name: 'Pause' }).click()
+    await until('it is paused', async () => /Paused[\s\S]*takes no new jobs/.test(await row.innerText()))
+    expect(await cluster.node('slave1')).toMatchObject({ paused: true, pause_note: 'new disk until noon' })
+    const id = await cluster.master.schedule('other', 'quick', { node: 'slave1' })
+    await page.goto(`${cluster.master.url}/#/jobs?q=${id}`)
+    await untilText(page, '.job-line', /Pending[\s\S]*Waits: slave1 is paused/)
+
+    await page.goto(`${cluster.master.url}/#/nodes`)
+    await does('Resume')
+    await until('it is online', async () => /Online/.test(await row.innerText()))
+    expect((await cluster.master.ended(id)).outcome).toBe('finished')
+
+    await does('Remove node')
+    await dialog.getByRole('button', { name: 'Keep node' }).click()
+    expect(await row.count()).toBe(1)
+    await does('Remove node')
+    await dialog.getByRole('button', { name: 'Remove node' }).click()
+    await until('it is gone', async () => (await row.count()) === 0)
+    expect((await cluster.nodes()).map(({ name }) => name)).toEqual(['master1'])
+
+    await page.keyboard.press('n')
+    await dialog.getByLabel('Address').fill('127.0.0.1:1')
+    await dialog.getByRole('button', { name: 'Add node' }).click()
+    await untilText(page, '[role=dialog]', /The node was not added/)
+    await dialog.getByLabel('Address').fill(new URL(cluster.slave(1).url).host)
+    await dialog.getByRole('button', { name: 'Add node' }).click()
+    await until('it is back', async () => (await row.count()) === 1 && /Online/.test(await row.innerText()))
+    expect((await cluster.node('slave1')).state).toBe('online')
   })
 })

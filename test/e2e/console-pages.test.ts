@@ -7,6 +7,7 @@ import { consoleDir, ensureConsole } from '../../scripts/lib/console-build.ts'
 import { FakeDaemon } from '../helpers/fake-daemon.ts'
 import { sampleAnswers } from '../helpers/sample-answers.ts'
 import { sampleCluster, sampleJob, type SampleCluster } from '../helpers/sample-cluster.ts'
+import { sampleLog } from '../helpers/sample-log.ts'
 import { chromiumArgs, chromiumPath } from '../helpers/setup-chromium.ts'
 import { until } from '../helpers/until.ts'
 
@@ -35,7 +36,15 @@ beforeEach(async () => {
   problems.length = 0
   cluster = sampleCluster()
   // Behind a prefix, as in the harder half of all installations.
-  daemon = new FakeDaemon({ prefix: '/ops/scrapyd', answers: sampleAnswers(cluster), console: consoleDir })
+  daemon = new FakeDaemon({
+    prefix: '/ops/scrapyd',
+    answers: sampleAnswers(cluster),
+    console: consoleDir,
+    tailed: (key) => {
+      const job = cluster.jobs.find((each) => each.key === key)
+      return job === undefined ? null : { text: sampleLog(job), isOver: job.state === 'finished' }
+    },
+  })
   await daemon.start()
 })
 
@@ -86,8 +95,21 @@ async function seriousViolations(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
 }
 
+const keyOf = (status: string) =>
+  cluster.jobs.find(({ state, outcome }) => state === status || outcome === status)?.key ?? ''
+
+/** Pages that are looked at; `:running` and so on stand for the key of such a job. */
 const ROUTES = [
   '/',
+  '/jobs',
+  '/jobs?outcome=failed&from=2026-11-01&to=2026-11-02',
+  '/jobs/:running',
+  '/jobs/:running/about',
+  '/jobs/:failed',
+  '/jobs/:pending',
+  '/jobs/:finished/items',
+  '/jobs/:finished/stats',
+  '/jobs/:finished/configuration',
   '/nodes?node=n4',
   '/nodes/n4',
   '/nodes/n2/projects',
@@ -111,8 +133,13 @@ describe('the pages', () => {
       await openContext(options)
       const page = await open('/')
       for (const route of ROUTES) {
-        await goTo(page, route)
+        await goTo(
+          page,
+          route.replace(/:(\w+)/, (_, status: string) => keyOf(status)),
+        )
         expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
+        // Beside the log where there is room, else behind a tab.
+        if (route.endsWith('/about')) expect(await page.locator('.job-aside:visible').count()).toBe(1)
         // Nothing is cut off at the right.
         expect({ route, over: await page.evaluate('document.documentElement.scrollWidth - innerWidth') }).toEqual({
           route,

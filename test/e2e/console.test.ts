@@ -69,11 +69,29 @@ describe('the console in front of a real cluster', () => {
     await untilText(page, '.object-head', /Cancelled/)
   })
 
+  it('comes packed to a browser that can unpack', async () => {
+    const page = await (await fetch(stage.master.url, { headers: { accept: 'text/html' } })).text()
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(page) ?? []
+    const got = async (encoding: string) => {
+      const { status, headers } = await fetch(new URL(script, stage.master.url), {
+        method: 'HEAD',
+        headers: { 'accept-encoding': encoding },
+      })
+      return [status, headers.get('content-encoding'), headers.get('vary'), Number(headers.get('content-length'))]
+    }
+    const [plain, br, gz] = await Promise.all(['identity', 'gzip, deflate, br', 'gzip'].map(got))
+    expect(plain?.slice(0, 3)).toEqual([200, null, 'Accept-Encoding'])
+    expect(br?.slice(0, 3)).toEqual([200, 'br', 'Accept-Encoding'])
+    expect(gz?.slice(0, 3)).toEqual([200, 'gzip', 'Accept-Encoding'])
+    expect(Number(br?.[3])).toBeLessThan(Number(gz?.[3]))
+    expect(Number(gz?.[3])).toBeLessThan(Number(plain?.[3]) / 2)
+  })
+
   it('opens a failed job at its error, with the reason above', async () => {
     const job = await stage.run('broken_press', {}, 'newspapers')
     const page = await stage.browser.open(stage.master.url, `/jobs/${job.key}`)
     await untilText(page, '.job-banner', /RuntimeError: broken_press: the printing press is out of order/)
-    await untilText(page, '.log-marked', /CRITICAL/)
+    await untilText(page, '.log-marked', /CRITICAL|ERROR/)
     await untilText(page, '.log-ERROR', /RuntimeError/)
     await page.getByRole('link', { name: 'Configuration' }).click()
     await untilText(page, '.configuration-tab', new RegExp(job.id))
@@ -138,6 +156,74 @@ describe('the console in front of a real cluster', () => {
     await untilText(page, '.object-head', /Failed/)
     await page.goBack()
     await untilText(page, '.filter-pill.set', /Outcome is\s+Failed/)
+  })
+
+  it('keeps a range of time in the address, typed by keyboard alone', async () => {
+    const job = await stage.run('quick')
+    const page = await stage.browser.open(stage.master.url, `/jobs?q=${job.id}`, { locale: 'zh-CN' })
+    await untilText(page, '.job-line', /quick/)
+    await page.getByRole('button', { name: '时间', exact: true }).press('Enter')
+    await page.getByRole('combobox', { name: '从' }).fill('2020-01-01 00:00')
+    await page.keyboard.press('Enter')
+    await page.getByRole('combobox', { name: '到' }).fill('2020-02-01 00:00')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: '显示', exact: true }).press('Enter')
+    await untilText(page, '.jobs-page', /没有匹配的任务/)
+    expect(decodeURIComponent(page.url())).toMatch(/from=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ&to=2020/)
+    await page.getByRole('button', { name: /2020.*–/ }).press('Enter')
+    await page.getByRole('option', { name: '最近 1 小时' }).press('Enter')
+    await untilText(page, '.job-line', /quick/)
+    expect(page.url()).toMatch(/from=-1h$/)
+  })
+
+  it('goes anywhere and runs anything from the palette', async () => {
+    const job = await stage.run('quick')
+    const page = await stage.browser.open(stage.master.url, '/projects')
+    await untilText(page, '[role=row]', /newspapers/)
+    await until('the palette is there before it is asked for', () =>
+      page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('CommandPalette'))),
+    )
+    const ask = async (words: string, answer: RegExp) => {
+      await page.keyboard.press('Control+k')
+      await page.keyboard.type(words)
+      expect(await page.getByRole('combobox').inputValue()).toBe(words)
+      await untilText(page, '[role=option][aria-selected=true]', answer)
+    }
+    await ask('crawl-01', /crawl-01/)
+    await page.keyboard.press('Enter')
+    await until('the node is shown', () => page.url().includes('#/nodes/'))
+    await untilText(page, 'h1', /crawl-01/)
+    await ask(job.id, /quick/)
+    await page.keyboard.press('Enter')
+    await until('the job is shown', () => page.url().endsWith(`#/jobs/${job.key}`))
+
+    // By the first letters of its sounds: Yun Xi Ri Bao.
+    await ask('yxrb', /云溪日报/)
+    await page.keyboard.press('Control+Enter')
+    await untilText(page, '[role=dialog]', /云溪日报/)
+    expect(page.url()).toContain(`${job.key}?run=newspapers`)
+    await page.keyboard.press('Control+Enter')
+    await untilText(page, '.object-head', /云溪日报/)
+    const [, key = ''] = /jobs\/(\w+)$/.exec(page.url()) ?? []
+    expect(await stage.master.client.call('getJob', { params: { key } })).toMatchObject({ spider: '云溪日报' })
+
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
+    await page.keyboard.press('Escape')
+    expect(await page.getByRole('combobox').count()).toBe(0)
+  })
+
+  it('shows a forward the moment it is made, and ends it', async () => {
+    const { project, spider, id } = await stage.run('quick')
+    const page = await stage.browser.open(stage.master.url, '/forwards')
+    await untilText(page, '.page-body', /No live forwards/)
+    const wanted = new URLSearchParams({ project, spider, jobid: id, cluster_node: 'crawl-01' })
+    const reply = (await (await fetch(`${stage.master.url}/crawllog.json?${String(wanted)}`)).json()) as { url: string }
+    await untilText(page, '.forwards-table', /crawl-01/)
+    expect((await fetch(reply.url)).status).toBe(200)
+    await page.getByRole('button', { name: 'Drop' }).click()
+    await untilText(page, '.page-body', /No live forwards/)
+    expect((await fetch(reply.url)).status).toBe(404)
   })
 
   it('shows new jobs when they are asked for, and cancels many at once', async () => {

@@ -1,3 +1,4 @@
+import { reasonText } from '../../src-daemon/api/contract/reasons.ts'
 import type { Job, NodeDetail } from '../../src-daemon/api/contract/values.ts'
 import { FakeProblem, type FakeAnswers } from './fake-daemon.ts'
 import { sampleItems, sampleLog, sampleLogIndex, sampleLogMatches, sampleRates, sampleStats } from './sample-log.ts'
@@ -35,7 +36,7 @@ export function sampleAnswers(cluster: SampleCluster, changed: (job: Job) => voi
       ended_at: null,
       node: null,
       created_at: new Date().toISOString(),
-      reason: 'Waits: no free slot',
+      reason: reasonText('fullAll', { n: 3, project: wanted.project ?? '' }),
     })
     cluster.jobs.push(made)
     changed(made)
@@ -189,7 +190,7 @@ export function sampleAnswers(cluster: SampleCluster, changed: (job: Job) => voi
         {
           id: 'f1',
           node: 'crawl-01',
-          url: '/forward/f1/',
+          url: 'http://10.20.0.21:6800',
           created_at: new Date(Date.now() - 60_000).toISOString(),
           last_used_at: new Date().toISOString(),
           open: 1,
@@ -219,7 +220,7 @@ function detailOf(node: SampleCluster['nodes'][number]): NodeDetail {
         : [
             ...(away ? [{ at: node.since, state: 'offline' as const, reason: node.last_error }] : []),
             { at: at(12 * DAY), state: 'online', reason: null },
-            { at: at(12 * DAY + 400_000), state: 'offline', reason: 'No answer within 5 s' },
+            { at: at(12 * DAY + 400_000), state: 'offline', reason: reasonText('noAnswer', { seconds: 5 }) },
             { at: at(40 * DAY), state: 'online', reason: null },
           ],
   }

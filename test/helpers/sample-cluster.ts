@@ -1,3 +1,4 @@
+import { reasonText } from '../../src-daemon/api/contract/reasons.ts'
 import type {
   Job,
   JobOutcome,
@@ -155,10 +156,10 @@ export function sampleCluster(now = Date.now()): SampleCluster {
       last_seen: iso(now - 14 * MINUTE),
       latency_ms: null,
       running: 2,
-      last_error: 'Connection refused by 10.20.0.23:6800',
+      last_error: reasonText('refusedHint'),
       last_error_at: iso(now - 14 * MINUTE),
       projects: [code('newspapers'), code('gov_tenders')],
-      waiting: ['cancel of 1 job'],
+      waiting: ['pause'],
     }),
     node('n5', 'legacy-scrapyd', 'http://10.20.0.40:6800', {
       identity: 'scrapyd',
@@ -278,11 +279,11 @@ function sampleJobs(now: number): Job[] {
   const jobs = [
     job('newspapers', '人民日报', 'pending', null, 13, {
       pinned_node: 'crawl-03',
-      reason: 'pinned to crawl-03, which is offline',
+      reason: reasonText('onlyOffline', { node: 'crawl-03', project: 'newspapers' }),
     }),
     ...Array.from({ length: 9 }, (_, index) =>
       job('weibo_hot', index % 2 ? '微博热搜' : 'weibo_realtime', 'pending', null, 22 - index, {
-        reason: 'only 上海-02 has the project, and it is paused',
+        reason: reasonText('paused', { node: '上海-02' }),
       }),
     ),
     job('newspapers', 'jiemian_flash', 'starting', null, 0, {
@@ -324,11 +325,11 @@ function sampleJobs(now: number): Job[] {
     job('gov_tenders', 'gov_tenders_bj', 'finished', 'lost', 92, {
       node: 'crawl-03',
       exit_code: null,
-      reason: 'The machine was restarted while the spider ran',
+      reason: reasonText('rebooted'),
       items: 312,
     }),
     job('newspapers', 'guardian_politics', 'finished', 'cancelled', 34, {
-      reason: 'Cancelled by operator after 595 s',
+      reason: reasonText('cancelledAfterBy', { who: 'operator', seconds: 595 }),
       cancelled_by: 'operator',
       items: 1_032,
     }),
@@ -430,7 +431,7 @@ export function sampleOverview({ nodes, projects, jobs, spiders }: SampleCluster
       {
         kind: 'node-offline',
         since: iso(now - 14 * MINUTE),
-        data: { node: 'crawl-03', id: 'n4', jobs: 2, reason: 'Connection refused by 10.20.0.23:6800' },
+        data: { node: 'crawl-03', id: 'n4', jobs: 2, reason: reasonText('refusedHint') },
       },
       {
         kind: 'spider-failing',
@@ -441,7 +442,7 @@ export function sampleOverview({ nodes, projects, jobs, spiders }: SampleCluster
       {
         kind: 'jobs-waiting',
         since: iso(now - 22 * MINUTE),
-        data: { jobs: 10, reason: 'only 上海-02 has the project, and it is paused' },
+        data: { jobs: 10, reason: reasonText('paused', { node: '上海-02' }) },
       },
     ],
     last_failures: jobs.filter(({ outcome }) => outcome === 'failed' || outcome === 'lost').slice(0, 10),

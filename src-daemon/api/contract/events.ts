@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { job, jobKey, node, project, pull, ratePoint } from './values.ts'
+import { forward, job, jobKey, node, project, pull, ratePoint } from './values.ts'
 
 /**
  * What `GET /api/events` sends (server-sent events; `event:` = `type`, `data:` = the JSON, `id:` = the cursor).
@@ -103,7 +103,22 @@ const log = z.object({
 /** Progress of a pull. */
 const pullEvent = z.object({ type: z.literal('pull'), pull })
 
-export const ephemeralEvent = z.discriminatedUnion('type', [hello, reset, snapshot, load, stats, log, pullEvent])
+/** A forward was made, or is used (master only). */
+const forwardEvent = z.object({ type: z.literal('forward'), forward })
+/** A forward was dropped, or went because nobody used it. */
+const forwardRemoved = z.object({ type: z.literal('forward-removed'), id: z.string() })
+
+export const ephemeralEvent = z.discriminatedUnion('type', [
+  hello,
+  reset,
+  snapshot,
+  load,
+  stats,
+  log,
+  pullEvent,
+  forwardEvent,
+  forwardRemoved,
+])
 export type EphemeralEvent = z.infer<typeof ephemeralEvent>
 
 export const feedEvent = z.union([numberedEvent, ephemeralEvent])

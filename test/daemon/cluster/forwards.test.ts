@@ -25,7 +25,13 @@ interface Setup {
 
 async function setup(
   listener: RequestListener,
-  more: { target?: Partial<NodeTarget>; proxy?: ForwardProxyOptions; expireMs?: number; most?: number } = {},
+  more: {
+    target?: Partial<NodeTarget>
+    proxy?: ForwardProxyOptions
+    expireMs?: number
+    most?: number
+    changed?: (id: string) => void
+  } = {},
 ): Promise<Setup> {
   const node = await serve(listener)
   const target = targetAt(node.url, more.target)
@@ -35,6 +41,7 @@ async function setup(
     target: (id) => nodes.get(id) ?? null,
     expireMs: more.expireMs ?? 60_000,
     ...(more.most === undefined ? {} : { most: more.most }),
+    ...(more.changed === undefined ? {} : { changed: more.changed }),
   })
   const master = await serve((request, response) => {
     const [, id = '', rest = ''] = /^\/forward\/([^/?]*)(.*)$/s.exec(request.url ?? '') ?? []
@@ -395,6 +402,29 @@ describe('the life of a forward', () => {
     const { forwards, master, path } = await setup(text('x'), { expireMs: 40 })
     await vi.waitUntil(() => forwards.list().length === 0, WAIT)
     expect(await ask(master.url, `${path}logs/p`)).toMatchObject({ status: 404 })
+  })
+
+  it('tells that it was made, is used, is not used any more, and is gone', async () => {
+    const held: (() => void)[] = []
+    const told: (number | null)[] = []
+    const of: { forwards?: Forwards } = {}
+    const { forwards, master, path } = await setup(
+      (_request, response) => {
+        response.write('begin')
+        held.push(() => response.end('end'))
+      },
+      { expireMs: 60, changed: (id) => told.push(of.forwards?.get(id)?.open ?? null) },
+    )
+    of.forwards = forwards
+    expect(told).toHaveLength(1)
+    const answer = ask(master.url, `${path}logs/p`)
+    await vi.waitUntil(() => held.length === 1)
+    expect(told.at(-1)).toBe(1)
+    held[0]?.()
+    await answer
+    await vi.waitUntil(() => told.at(-1) === 0)
+    await vi.waitUntil(() => told.at(-1) === null)
+    expect(forwards.list()).toEqual([])
   })
 
   it('does not end while something is transferred', async () => {

@@ -5,7 +5,7 @@ import type { JobsPageRow } from '../../../src-daemon/api/ports.ts'
 import { LedgerJobsPage } from '../../../src-daemon/node/ledger-jobs-page.ts'
 import { LiveEvents } from '../../../src-daemon/node/live-events.ts'
 import { LiveFeed } from '../../../src-daemon/node/live-feed.ts'
-import { LoadTeller } from '../../../src-daemon/node/load-teller.ts'
+import { ChangeTeller } from '../../../src-daemon/node/change-teller.ts'
 import { anyUrl, jobRequest, newRow, openLedger } from '../../helpers/ledger-parts.ts'
 
 function openFeed(historyToKeep = 100) {
@@ -93,16 +93,19 @@ describe('LiveFeed', () => {
   })
 })
 
-describe('LoadTeller', () => {
+describe('ChangeTeller', () => {
   function teller() {
     vi.useFakeTimers()
     const live = new LiveEvents()
     const told: number[] = []
     live.on((event) => event.type === 'load' && told.push(event.pending))
     let pending = 0
-    const loads = new LoadTeller(live, (id) =>
-      id === 'gone' ? null : { pending, running: 0, max_proc: 4, latency_ms: 0 },
-    )
+    const loads = new ChangeTeller({
+      live,
+      everyMs: 1_000,
+      read: (id) =>
+        id === 'gone' ? null : { type: 'load', node: id, pending, running: 0, max_proc: 4, latency_ms: 0 },
+    })
     onTestFinished(() => {
       loads.stop()
       vi.useRealTimers()
@@ -144,6 +147,33 @@ describe('LoadTeller', () => {
     vi.advanceTimersByTime(2_000)
 
     expect(told).toEqual([1])
+  })
+
+  it('tells the end of what it has told of, once', () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const live = new LiveEvents()
+    const told: string[] = []
+    live.on((event) => told.push(event.type))
+    const forward = { id: 'f', node: 'n', url: 'http://n', created_at: '', last_used_at: '', open: 0 }
+    let isThere = true
+    const teller = new ChangeTeller({
+      live,
+      everyMs: 100,
+      read: () => (isThere ? { type: 'forward', forward } : null),
+      gone: (id) => ({ type: 'forward-removed', id }),
+    })
+    const change = (there: boolean) => {
+      isThere = there
+      teller.changed('f')
+      vi.advanceTimersByTime(200)
+    }
+    change(false)
+    change(true)
+    change(false)
+    change(false)
+
+    expect(told).toEqual(['forward', 'forward-removed'])
   })
 })
 

@@ -21,7 +21,7 @@ import { useOverviewStore } from '../../../src-renderer/stores/overview.ts'
 import { useSessionStore } from '../../../src-renderer/stores/session.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
-import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
+import { sampleCluster, sampleOverview, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { showInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { wait } from '../wait.ts'
@@ -210,7 +210,7 @@ describe('AttentionList', () => {
     await nextTick()
     const rows = wrapper.findAll('.attention').map((row) => row.text().replaceAll(/\s+/g, ' '))
     expect(rows[0]).toMatch(
-      /crawl-03 is offline ?Connection refused by 10\.20\.0\.23:6800\. 2 jobs stay there\. ?1[34] min ?Open node/,
+      /crawl-03 is offline ?Connection refused: is the daemon running, and does it listen on this address\? 2 jobs stay there\. ?1[34] min ?Open node/,
     )
     expect(rows[1]).toMatch(/xinhua_finance failed 4 times in a row.*No module named 'dateutil'.*Open log/)
     expect(rows[2]).toMatch(
@@ -381,6 +381,19 @@ describe('CommandPalette', () => {
     await flushPromises()
     expect(router.currentRoute.value.query).toMatchObject({ run: 'newspapers', spider: ['sina_finance'] })
     expect(wrapper.emitted('close')).toHaveLength(2)
+  })
+
+  it('changes nothing when ↵ is pressed before anything is typed, in a cluster where nothing runs', async () => {
+    cluster.jobs.splice(0)
+    transport.answers.overview = () => ({ ...sampleOverview(cluster), attention: [] })
+    const { input, options, wrapper, router } = await open()
+    await wait(() => options().length > 0 && !/Needs attention|Running now/.test(body()))
+    expect(options().map(({ textContent }) => textContent)).not.toContainEqual(expect.stringMatching(/Pause|Resume/))
+    press(input, 'Enter')
+    await flushPromises()
+    expect(wrapper.emitted('close')).toHaveLength(1)
+    expect(router.currentRoute.value.query).toHaveProperty('run')
+    expect(transport.calls.map(({ name }) => name)).not.toContain('patchNode')
   })
 
   it('finds Chinese names by their first letters', async () => {

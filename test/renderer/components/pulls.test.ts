@@ -119,7 +119,7 @@ describe('a pull on some nodes', () => {
     const row = (name: string) => rows.find((each) => each.textContent?.includes(name))
     const box = (name: string) => row(name)?.querySelector('input')
     expect(box('crawl-03')?.disabled).toBe(true)
-    expect(row('crawl-03')?.textContent).toContain('Connection refused by 10.20.0.23:6800')
+    expect(row('crawl-03')?.textContent).toContain('Connection refused: is the daemon running')
     expect([box('crawl-02')?.checked, box('crawl-01')?.checked]).toEqual([true, false])
     box('crawl-01')?.click()
     await flushPromises()

@@ -234,7 +234,7 @@ describe('useJobActions', () => {
     const { result } = await runInConsole(() => useJobActions(), { transport })
     await expect(result.rerun(running)).resolves.toBeNull()
     expect(useToastsStore().toasts).toMatchObject([
-      { kind: 'error', title: 'Could not run sina_finance again', text: "project 'newspapers' not found" },
+      { kind: 'error', title: 'Could not run sina_finance again', text: "Project 'newspapers' not found" },
     ])
   })
 
@@ -277,9 +277,10 @@ describe('useReason', () => {
     expect(result('Ended by SIGKILL, not sent by us (out of memory?)')).toBe(
       'Ended by SIGKILL, not sent by us (out of memory?)',
     )
-    expect(result('connection refused')).toBe(
-      'Connection refused: is the daemon running, and does it listen on this address?',
-    )
+    expect(result('connection refused')).toBe('Connection refused')
+    expect(result('econnrefused')).toBe('econnrefused')
+    expect(result('Cancelled by operator after 595 s')).toBe('Cancelled by operator after 9 min 55 s')
+    expect(result('crawl-01, a stock Scrapyd, does not know the job any more')).toMatch(/^crawl-01/)
     await showLanguage('zh-CN')
     expect(result('Waits: no free slot on the 3 nodes that have newspapers')).toBe(
       '等待中：部署了 newspapers 的 3 个节点都没有空闲槽位',
@@ -289,6 +290,7 @@ describe('useReason', () => {
     )
     expect(result("Exit code 1: KeyError: 'x'")).toBe("退出码 1：KeyError: 'x'")
     expect(result('something else')).toBe('something else')
+    expect(result('Cancelled by operator after 595 s')).toBe('operator 在运行 9 分 55 秒后取消')
     expect(result(null)).toBe('')
     await showLanguage('en')
   })

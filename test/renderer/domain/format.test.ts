@@ -75,6 +75,9 @@ describe('createFormat', () => {
   it('shows the clock of today and the date of other days', () => {
     expect(en.moment(new Date(NOW).toISOString(), NOW)).toMatch(/^\d\d:\d\d:\d\d$/)
     expect(en.moment(ago(86_400 * 3), NOW)).toMatch(/^Nov 19, \d\d:\d\d$/)
+    expect(en.moment(ago(86_400 * 400), NOW)).toMatch(/^Oct 18, 2025$/)
+    expect(en.dated(ago(86_400 * 3), NOW)).toMatch(/^Nov 19, \d\d:\d\d$/)
+    expect(en.dated(ago(86_400 * 400), NOW)).toMatch(/^Oct 18, 2025, \d\d:\d\d$/)
     expect(en.full(ago(0))).toMatch(/^Nov 22, 2026, .* \(?(UTC|GMT).*\n14:14:02 UTC$/s)
   })
 })

@@ -2,11 +2,15 @@
 import { match as pinyin } from 'pinyin-pro'
 import { describe, expect, it } from 'vitest'
 import { findItems, type PaletteItem } from '../../../src-renderer/domain/palette-items.ts'
-import { matchText } from '../../../src-renderer/domain/palette-search.ts'
+import { markText, matchText } from '../../../src-renderer/domain/palette-search.ts'
 
 const marked = (text: string, query: string) => {
   const match = matchText(text, query, pinyin)
-  return match === null ? null : match.parts.map(({ text: part, hit }) => (hit ? `[${part}]` : part)).join('')
+  return match === null
+    ? null
+    : markText(text, match.hits)
+        .map(({ text: part, hit }) => (hit ? `[${part}]` : part))
+        .join('')
 }
 
 describe('matchText', () => {
@@ -54,6 +58,18 @@ const titles = (query: string, only: PaletteItem['group'] | null = null) =>
 describe('findItems', () => {
   it('shows what runs, what needs attention and actions while nothing is typed', () => {
     expect(titles('')).toEqual(['running now', 'crawl-03 is offline', 'Run spiders'])
+  })
+
+  it('finds words in any order, each somewhere', () => {
+    expect(titles('fin 91bb')).toEqual(['91bb20c4 xinhua'])
+    expect(titles('schedule run')).toEqual(['Run spiders'])
+    expect(titles('run nothing')).toEqual([])
+    const [row] = findItems(ITEMS, 'spiders run', { only: null, pinyin: null })
+    expect(row?.title).toEqual([
+      { text: 'Run', hit: true },
+      { text: ' ', hit: false },
+      { text: 'spiders', hit: true },
+    ])
   })
 
   it('shows the best of each group, in the order of the groups', () => {

@@ -1,7 +1,13 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
 import { summarizeCode } from '../../../src-renderer/domain/code-summary.ts'
-import { codeView, masterCode, type CodeOnNode } from '../../../src-renderer/domain/code-view.ts'
+import {
+  codeView,
+  masterCode,
+  shownCells,
+  type CodeOnNode,
+  type CodeStatus,
+} from '../../../src-renderer/domain/code-view.ts'
 import { compareJobs, isCancelling, jobSeconds, jobStatus, shortCommit } from '../../../src-renderer/domain/job-view.ts'
 import {
   byAttention,
@@ -12,7 +18,6 @@ import {
   railNodes,
 } from '../../../src-renderer/domain/node-view.ts'
 import { isGitError, pullGlyph } from '../../../src-renderer/domain/pull-view.ts'
-import { matchReason } from '../../../src-renderer/domain/reason.ts'
 import { jobsOf, pairProblems, pairRow, pastedNames } from '../../../src-renderer/domain/run-form.ts'
 import { upDays } from '../../../src-renderer/domain/uptime.ts'
 import { sampleCluster, sampleJob } from '../../helpers/sample-cluster.ts'
@@ -184,6 +189,26 @@ describe('code', () => {
   })
 })
 
+describe('the cells of a project', () => {
+  const cell = (name: string, status: CodeStatus) => ({ name, status })
+  it('are all there, in their order, as long as there is room', () => {
+    const cells = [cell('a', 'absent'), cell('b', 'same'), cell('c', 'dirty')]
+    expect(shownCells(cells, 3)).toEqual(cells)
+  })
+
+  it('are those that differ, then those that have it, when there are many nodes', () => {
+    const cells = [
+      ...Array.from({ length: 100 }, (_, index) => cell(`x${index}`, 'absent')),
+      cell('a', 'same'),
+      cell('b', 'offline'),
+      cell('c', 'behind'),
+      cell('d', 'broken'),
+      cell('e', 'same'),
+    ]
+    expect(shownCells(cells, 6).map(({ name }) => name)).toEqual(['d', 'c', 'b', 'a', 'e', 'x0'])
+  })
+})
+
 describe('a pull', () => {
   it('has a shape for each step and knows what git complains about', () => {
     expect((['waiting', 'running', 'ok', 'error'] as const).map((state) => pullGlyph({ state }))).toEqual([
@@ -195,24 +220,6 @@ describe('a pull', () => {
     expect(
       ['error: Your local changes', 'fatal: not a git repository', 'Updating 3f9c1e2..a81d40f'].map(isGitError),
     ).toEqual([true, true, false])
-  })
-})
-
-describe('reasons', () => {
-  it.each([
-    ['Cancelled by operator after 595 s', 'cancelledAfter', { who: 'operator', seconds: '595' }],
-    ['Ended by SIGKILL, not sent by us (out of memory?)', 'memory', { signal: 'SIGKILL' }],
-    [
-      "Exit code 1: ModuleNotFoundError: No module named 'dateutil'",
-      'exitCodeWith',
-      { code: '1', detail: "ModuleNotFoundError: No module named 'dateutil'" },
-    ],
-  ])('%s', (text, key, values) => {
-    expect(matchReason(text)).toEqual({ key, values })
-  })
-
-  it('that are quoted stay as they are', () => {
-    expect(matchReason('finish_reason: closespider_errorcount')).toBeNull()
   })
 })
 

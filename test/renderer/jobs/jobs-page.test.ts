@@ -98,6 +98,14 @@ describe('the list of all jobs', () => {
     expect(transport.callsTo('listJobs').at(-1)?.input.query).toMatchObject({ outcome: ['failed'], sort: '-duration' })
   })
 
+  it('gives the rows between two, whichever comes first, as far as they are held', () => {
+    expect(list.rowsBetween(7, 4).map(({ key }) => key)).toEqual([4, 5, 6, 7].map(keyOf))
+    expect(list.rowsBetween(PAGE_ROWS - 2, PAGE_ROWS + 2).map(({ key }) => key)).toEqual([
+      keyOf(PAGE_ROWS - 2),
+      keyOf(PAGE_ROWS - 1),
+    ])
+  })
+
   it('knows the neighbours of a job', () => {
     expect(list.neighbourOf(keyOf(3), 1)).toBe(keyOf(4))
     expect(list.neighbourOf(keyOf(0), -1)).toBe(null)
