@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { jobPath } from '../files/job-path.ts'
 import type { RunSpec } from '../runner/run.ts'
 import type { JobRow } from '../storage/jobs.ts'
