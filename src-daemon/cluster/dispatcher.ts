@@ -204,7 +204,7 @@ export class Dispatcher {
       if (this.#stopped) return
       if (neverArrived(error)) {
         const reason = error instanceof Error ? error.message : String(error)
-        return this.#takeBack(row, node, 'busy', `cannot be reached (${reason})`)
+        return this.#takeBack(row, node, 'busy', reasonText('unreachable', { detail: reason }))
       }
       // Not sent elsewhere: it may run there. `settle` asks until it is known.
       this.#parts.log.warn(`${node.name} did not answer the dispatch of job ${row.key}`, error)
@@ -341,11 +341,7 @@ export class Dispatcher {
       if (node.row.kind === 'scrapyd') {
         if (await this.#parts.scrapyd.knows(node, row)) return false
         // Started and forgotten by a restart, or never received: nobody can tell, and it must not run twice.
-        await this.#end(
-          row,
-          'lost',
-          `${node.name}, a stock Scrapyd, did not answer when it was given the job, and does not know it; it may have run there`,
-        )
+        await this.#end(row, 'lost', reasonText('stockUnanswered', { node: node.name }))
         return true
       }
       const { revoked, job } = await this.#parts.clients

@@ -766,6 +766,8 @@ export const zhCN: Messages = {
     databaseOlder: '{node} 已不知道此任务（其数据库是较旧的副本）',
     stockRestarted: '{node}（原版 Scrapyd）重启后不再保留此任务',
     stockForgot: '{node}（原版 Scrapyd）已不知道此任务',
+    stockUnanswered: '{node}（原版 Scrapyd）接收任务时没有应答，也不知道此任务；它可能已在那里运行过',
+    unreachable: '无法连接（{detail}）',
 
     gone: '已被终止，状态未知：爬虫和监护进程都已消失，没有留下记录',
     goneWith: '已被终止，状态未知：爬虫和监护进程都已消失，没有留下记录：{detail}',

@@ -57,6 +57,9 @@ export const REASONS = {
   databaseOlder: '{node} does not know this job any more (its database is an older copy)',
   stockRestarted: '{node}, a stock Scrapyd, was restarted and has forgotten the job',
   stockForgot: '{node}, a stock Scrapyd, does not know the job any more',
+  stockUnanswered:
+    '{node}, a stock Scrapyd, did not answer when it was given the job, and does not know it; it may have run there',
+  unreachable: 'cannot be reached ({detail})',
 
   // How a job failed.
   gone: 'Killed, status unknown: spider and supervisor are gone without a record',
