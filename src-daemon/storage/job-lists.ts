@@ -12,7 +12,7 @@ import {
   type JobSort,
   type Segment,
 } from './job-sorts.ts'
-import { JOB_JSON, LISTED_FINISHED_JSON, LISTED_JSON } from './job-sql.ts'
+import { JOB_JSON, LISTED_MEMBERS } from './job-sql.ts'
 import { LISTED_COLUMNS, listedJson, type ListedRow } from './listed-rows.ts'
 import { readCursor, writeCursor, type Cursor } from './list-cursor.ts'
 
@@ -183,7 +183,8 @@ export class JobLists {
 
   /** The rows of `listjobs.json` for one state as chunks of JSON text (objects joined by `, `, at most 1 000 each). */
   async *listed(state: ListedState, project: string | null, limit: number): AsyncGenerator<string, void, void> {
-    const select = `${LISTED_COLUMNS}, ${LISTED[state].select} AS ours`
+    const { head, tail } = LISTED_MEMBERS[state]
+    const select = `${head} AS head, ${tail} AS tail, ${LISTED_COLUMNS}`
     for await (const rows of this.#pages<ListedRow>(select, state, project, limit)) {
       yield rows.map((row) => listedJson(state, row, this.#fileUrl)).join(', ')
     }
@@ -254,12 +255,7 @@ const SLICE = 20_000
 const FEW = 5_000
 
 const LISTED = {
-  pending: { select: LISTED_JSON, where: WAITING, key: 'rank', descending: false },
-  running: {
-    select: LISTED_JSON,
-    where: RUNNING,
-    key: 'started_at',
-    descending: false,
-  },
-  finished: { select: LISTED_FINISHED_JSON, where: FINISHED, key: 'ended_at', descending: true },
+  pending: { where: WAITING, key: 'rank', descending: false },
+  running: { where: RUNNING, key: 'started_at', descending: false },
+  finished: { where: FINISHED, key: 'ended_at', descending: true },
 } as const

@@ -24,15 +24,27 @@ const members = (columns: Readonly<Record<string, string>>): string =>
     .map(([name, column]) => `'"${name}": ' || json_quote(${column})`)
     .join(` || ', ' || `)
 
-/** What a row of `listjobs.json` tells beyond Scrapyd (`listed-rows.ts`). */
-export const LISTED_JSON = members({ priority: 'priority', cluster_node: 'node' })
+const NAMES = { id: 'id', project: 'project', spider: 'spider' }
+const VERSION = { version: 'version' }
+/** What a row of `listjobs.json` tells beyond Scrapyd. */
+const OURS = { priority: 'priority', cluster_node: 'node' }
 
-/** The same of a finished row. */
-export const LISTED_FINISHED_JSON = members({
-  priority: 'priority',
-  cluster_node: 'node',
-  exit_code: 'exit_code',
-  signal: 'signal',
-  outcome: 'outcome',
-  reason: 'reason',
-})
+/**
+ * The members of a row of `listjobs.json` that come before, and after, those that `listed-rows.ts` makes; in Scrapyd's order,
+ * which is another for pending jobs.
+ */
+export const LISTED_MEMBERS = {
+  pending: { head: members({ ...NAMES, ...VERSION }), tail: members(OURS) },
+  running: { head: members({ ...NAMES, pid: 'pid' }), tail: members({ ...VERSION, ...OURS }) },
+  finished: {
+    head: members(NAMES),
+    tail: members({
+      ...VERSION,
+      ...OURS,
+      exit_code: 'exit_code',
+      signal: 'signal',
+      outcome: 'outcome',
+      reason: 'reason',
+    }),
+  },
+} as const
