@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { vi } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
 import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
 import { DESKTOP_START, newDesktopPage } from './desktop-page.ts'
 import { memoryOf } from './page-memory.ts'
-import { chromiumArgs, chromiumPath } from './setup-chromium.ts'
+import { sharedBrowser } from './shared-browser.ts'
 import type * as ElectronStandIn from './electron-stand-in.ts'
 import { until } from './until.ts'
 
@@ -39,7 +39,7 @@ export class DesktopApp {
     earlyLink: string | null = null,
   ): Promise<DesktopApp> {
     if (!(await ensureConsole()) || !(await ensureDesktop())) throw new Error('the app could not be built')
-    const browser = await chromium.launch({ executablePath: chromiumPath(), args: [...chromiumArgs] })
+    const browser = await sharedBrowser()
     vi.resetModules()
     const electron = (await import('electron')) as unknown as StandIn
     const app = new DesktopApp(electron, userData, browser)
@@ -128,7 +128,8 @@ export class DesktopApp {
   async quit(): Promise<void> {
     this.electron.app.quit()
     await until('the app has quit', () => this.electron.shown.hasQuit)
-    await this.#browser.close()
+    // Its windows; the browser is for the next app as well.
+    await Promise.all(this.#browser.contexts().map((context) => context.close()))
   }
 
   /** Ends what a failed test left. */

@@ -20,7 +20,11 @@ export async function newDesktopPage(
   electron: StandIn,
   { webContents }: StandIn['BrowserWindow']['prototype'],
 ): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' })
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+  })
   const page = await context.newPage()
   await page.route('**/*', async (route) => {
     const url = route.request().url().replace(ORIGIN, 'app://console')

@@ -11,8 +11,8 @@ export interface ScrapyUnderTest {
 }
 
 /**
- * The interpreters that the runner is tested with, one per version of Scrapy: the machine's own, the newest (which
- * stock Scrapyd was installed with), and those in SCRAPYD_SERVICE_TEST_PYTHONS (paths, separated by colons).
+ * The interpreters that the runner is tested with, one per version of Scrapy, the newest last: the machine's own, that of
+ * stock Scrapyd, and those in SCRAPYD_SERVICE_TEST_PYTHONS (paths, separated by colons).
  */
 export function scrapyPythons(): ScrapyUnderTest[] {
   const more = (process.env.SCRAPYD_SERVICE_TEST_PYTHONS ?? '').split(delimiter).filter((path) => path !== '')

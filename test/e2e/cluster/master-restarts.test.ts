@@ -59,6 +59,9 @@ describe('a master that was not there', () => {
       const { projects } = await cluster.master.client.webservice('listprojects')
       return (projects as string[]).includes('theirs')
     })
+    // What it knows is stored once it has the list of spiders, which a job waits for as well.
+    const before = await cluster.master.schedule('theirs', 'quick')
+    expect(await cluster.ended(before)).toMatchObject({ outcome: 'finished', node: 'slave2' })
     await cluster.master.kill9()
     cluster.master.launch()
     const { url } = cluster.master
