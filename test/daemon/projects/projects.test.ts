@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -196,9 +197,8 @@ describe('pull', () => {
 
   it('keeps the end of a long output', async () => {
     const projects = await open()
-    const text = Array.from({ length: 400 }, (_, index) => `file ${index} ${'x'.repeat(80)}`)
-    for (const [index, line] of text.entries())
-      world.git(world.up, 'update-ref', `refs/tags/t${index}-${line.slice(-60)}`, first)
+    const tags = Array.from({ length: 400 }, (_, index) => `create refs/tags/t${index}-${'x'.repeat(60)} ${first}\n`)
+    execFileSync('git', ['update-ref', '--stdin'], { cwd: world.up, env: world.env, input: tags.join('') })
     world.publish('second', { 'README.md': 'more\n' })
     world.git(world.up, 'push', '-q', '--tags')
     const { pull: done } = await pull(projects, 'news')
