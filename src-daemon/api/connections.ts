@@ -41,6 +41,8 @@ export function guardConnections(server: Server, limits: ServerLimits): void {
   function track(_request: IncomingMessage, response: ServerResponse) {
     const { socket } = response
     if (socket === null) return
+    // Or each of many such requests would have a layer of its own around the connection.
+    if (socket instanceof ReplayedSocket) response.shouldKeepAlive = false
     const responses = open.get(socket) ?? new Set()
     open.set(socket, responses.add(response))
     response.once('close', () => {

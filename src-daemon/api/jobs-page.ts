@@ -67,15 +67,16 @@ ${headers.map((header) => `    <th>${header}</th>\n`).join('')}</tr>
 
 function cellsOf(row: JobsPageRow, state: State, { prefix, now }: JobsPageView): Cells {
   const { project, spider, job, pid, startedAt, endedAt, logUrl, itemsUrl } = row
-  const hasStarted = state !== 'pending' && startedAt !== null
   const end = state === 'finished' ? endedAt : now
+  // One that ended before it began counts as begun then, as in listjobs.json: ScrapydWeb takes jobs without a start for pending.
+  const begin = state === 'pending' ? null : (startedAt ?? (state === 'finished' ? endedAt : null))
   return {
     Project: escapeHtml(project),
     Spider: escapeHtml(spider),
     Job: escapeHtml(job),
     PID: state === 'running' && pid !== null ? String(pid) : '',
-    Start: hasStarted ? localSeconds(startedAt) : '',
-    Runtime: hasStarted && end !== null ? pythonDuration(end - startedAt) : '',
+    Start: begin === null ? '' : localSeconds(begin),
+    Runtime: begin === null || end === null ? '' : pythonDuration(end - begin),
     Finish: state === 'finished' && endedAt !== null ? localSeconds(endedAt) : '',
     Log: logUrl === null ? '' : link(prefix, logUrl, 'Log'),
     Items: itemsUrl === null ? '' : link(prefix, itemsUrl, 'Items'),

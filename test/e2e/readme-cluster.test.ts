@@ -72,7 +72,7 @@ it('works as the chapter says', async () => {
     /"finished": 7\b/.test(await (await fetch(`${master}/daemonstatus.json`)).text()),
   )
   const after = await outputOf(lines.slice(asking).join('\n'))
-  expect(after).toMatch(/"id":"pinned".*?"cluster_node":"slave002"/s)
+  expect(after).toMatch(/"id": "pinned".*?"cluster_node": "slave002"/s)
   expect(after).toContain(`"url": "${master}/forward/`)
   expect(after).toContain('Spider closed (finished)')
 })

@@ -73,7 +73,8 @@ describe('/jobs', () => {
       '<a href="/logs/news/one/f.log">Log</a>',
       '<a href="/items/news/one/f.jl">Items</a>',
     ])
-    expect(rows[4]?.slice(2, 7)).toEqual(['never started', '', '', '', '2026-01-02 03:04:05'])
+    const ended = '2026-01-02 03:04:05'
+    expect(rows[4]?.slice(2, 7)).toEqual(['never started', '', ended, '0:00:00', ended])
     expect(text.match(/ action="\/cancel\.json">/g)).toHaveLength(3)
     expect(text).toContain(' value="r">')
     expect(text).not.toContain(' value="f">')
