@@ -1,7 +1,6 @@
-import { execFile, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
 import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
@@ -14,6 +13,7 @@ import {
   choosePort,
   daemonEnvironment,
   isAlive,
+  isDaemonOn,
   localFolders,
   prepareFolder,
   recordedPid,
@@ -189,7 +189,7 @@ export class LocalMaster {
   async #adopt(): Promise<'ours' | 'none' | 'silent'> {
     const pid = recordedPid(this.#folders)
     const { port } = this.#settings
-    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return 'none'
+    if (pid === null || port === null || !isAlive(pid) || !(await isDaemonOn(this.#folders.config, pid))) return 'none'
     const url = `http://127.0.0.1:${port}`
     const since = Date.now()
     this.#password = this.#options.passwords.get('local')
@@ -250,7 +250,8 @@ export class LocalMaster {
       prepareFolder(this.#folders, this.#options.nodeName)
       done(this.#folders.dataDir)
       begin('port', '127.0.0.1')
-      const port = await choosePort(this.#settings.port)
+      const before = this.#settings.port
+      const port = await choosePort(before)
       this.#set({ port })
       done(`127.0.0.1:${port}`)
       begin('python', 'python3')
@@ -258,8 +259,8 @@ export class LocalMaster {
       const python = describePython(this.#python)
       done(python)
       begin('answer', `${ANSWER_LIMIT_MS / 1_000} s`)
-      // A new one at each start by hand: an old daemon's is of no use to whoever may have seen it.
-      if (!isRestart || this.#password === null) {
+      // A new one at each start by hand, and where somebody else listens on our port, whom the console may have told the old one.
+      if (!isRestart || this.#password === null || port !== before) {
         this.#password = randomBytes(24).toString('base64url')
         this.#options.passwords.set('local', this.#password)
       }
@@ -414,17 +415,6 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
     return true
   } catch {
     // Gone already.
-    return false
-  }
-}
-
-/** Whether a process is a daemon on our configuration, and not somebody else's with a pid that was used again. */
-async function isOurs(pid: number, config: string): Promise<boolean> {
-  try {
-    const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])
-    return stdout.includes(config)
-  } catch {
-    // No such process.
     return false
   }
 }

@@ -119,8 +119,10 @@ describe('the local master', () => {
     const base = async () => (await app.invoke('desktop.state')).open?.base ?? ''
     const answers = () => app.invoke('session.call', 'test', 'getNode', {})
     const before = await base()
+    const password = () => readFileSync(join(userData, 'passwords.json'), 'utf8')
     for (const isTaken of [false, true]) {
       const first = pid()
+      const known = password()
       process.kill(first, 'SIGKILL')
       await until('it has died', () => !isAlive(first))
       const port = Number(new URL(before).port)
@@ -131,6 +133,8 @@ describe('the local master', () => {
       )
       await until('the session reaches it', answers)
       expect((await base()) === before).toBe(!isTaken)
+      // Whoever has the port now may have been told the old password.
+      expect(password() === known).toBe(!isTaken)
       await app.shows('/jobs')
       await app.consoleShown()
       other?.close()
