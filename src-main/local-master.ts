@@ -20,6 +20,7 @@ import {
   spawnDaemon,
   type LocalFolders,
 } from './local-daemon.ts'
+import { ANSWER_LIMIT_MS, explainEnd, type Problem } from './local-end.ts'
 import { logEnd } from './local-log.ts'
 import { nextRestart } from './restart-plan.ts'
 import type { Passwords } from './passwords.ts'
@@ -54,12 +55,6 @@ type Phase = LocalState extends infer S
     : never
   : never
 
-/** Why it does not run, and what helps to find out. */
-type Problem = [reason: string, help: string | null]
-
-/** Exit status of a daemon whose data folder belongs to another one (EX_TEMPFAIL). */
-const IN_USE = 75
-const ANSWER_LIMIT_MS = 30_000
 const ADOPT_MS = 5_000
 const ADOPT_TRIES = 3
 const RETRY_MS = 500
@@ -422,11 +417,4 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
 function describePython(python: Interpreter | null): string {
   if (python === null) return '–'
   return `${python.path} ${python.version}, Scrapy ${python.scrapy ?? '–'}`
-}
-
-function explainEnd(code: number | null | 'silent', log: string): Problem {
-  const last = log.trimEnd().split('\n').slice(-20).join('\n')
-  if (code === 'silent') return [`It did not answer within ${ANSWER_LIMIT_MS / 1_000} s.`, last]
-  if (code === IN_USE) return ['Another daemon works on this data folder.', last]
-  return [code === null ? 'The daemon was killed.' : `The daemon ended with status ${code}.`, last]
 }

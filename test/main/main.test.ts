@@ -64,6 +64,24 @@ describe('the start', () => {
   })
 })
 
+describe('a second app', () => {
+  it('leaves everything to the first one', async () => {
+    electron.computer.isFirst = false
+    await import('../../src-main/main.ts')
+    await until('it has ended', () => electron.shown.hasQuit)
+    expect(electron.windows.list).toEqual([])
+  })
+})
+
+describe('the menu', () => {
+  it('speaks the language of the system', async () => {
+    electron.computer.locale = 'zh-CN'
+    await start()
+    expect(electron.shown.menu.map(({ label }) => label)).toContain('编辑')
+    expect(JSON.stringify(electron.shown.trayMenu)).toContain('没有打开的集群')
+  })
+})
+
 describe('the window', () => {
   it('closes also where its place cannot be kept', async () => {
     const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
