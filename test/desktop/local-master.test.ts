@@ -52,6 +52,12 @@ describe('the local master', () => {
     await page.getByRole('button', { name: 'Add project' }).click()
     await page.getByText('newspapers added').waitFor()
 
+    await page.locator('.local-master').getByText('a job fails').click()
+    await until('it is switched off', async () => {
+      const { notifications } = (await app.invoke('desktop.state')).local
+      return !notifications.failed && notifications.nodes
+    })
+
     await page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
     await app.consoleShown()
     const { results } = (await app.invoke('session.call', 'test-1', 'createJobs', {
