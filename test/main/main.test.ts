@@ -146,6 +146,17 @@ describe('the last cluster', () => {
   })
 })
 
+describe('the open cluster', () => {
+  it('is closed when it is removed', async () => {
+    const [press] = clusters
+    await start(press.id)
+    expect((await state()).open?.name).toBe('press')
+    await call('clusters.remove', press.id)
+    const { open, clusters: left } = await state()
+    expect([open, left.map(({ name }) => name)]).toEqual([null, ['far']])
+  })
+})
+
 describe('a node', () => {
   it('that was away as the app came is told of when it is back', async () => {
     const [sample] = sampleCluster().nodes
