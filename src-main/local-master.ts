@@ -71,8 +71,8 @@ export class LocalMaster {
   readonly #options: LocalMasterOptions
   readonly #folders: LocalFolders
   #phase: Phase
-  /** As the file says them: each state that is told has them. */
-  #settings: LocalSettings
+  /** As the file says them, which is read once, and not before they are wanted: the window comes first. */
+  #read: LocalSettings | null = null
   #pid: number | null = null
   #python: Interpreter | null = null
   #password: string | null = null
@@ -84,7 +84,6 @@ export class LocalMaster {
   constructor(options: LocalMasterOptions) {
     this.#options = options
     this.#folders = localFolders(options.dataDir)
-    this.#settings = options.settings.read()
     this.#phase =
       process.platform === 'win32'
         ? {
@@ -325,9 +324,13 @@ export class LocalMaster {
     }, plan.delayMs)
   }
 
+  get #settings(): LocalSettings {
+    return (this.#read ??= this.#options.settings.read())
+  }
+
   #set(change: Partial<LocalSettings>): void {
-    this.#settings = { ...this.#settings, ...change }
-    this.#options.settings.write(this.#settings)
+    this.#read = { ...this.#settings, ...change }
+    this.#options.settings.write(this.#read)
   }
 
   #addressAt(url: string): Address {
