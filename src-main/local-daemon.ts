@@ -1,5 +1,16 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -47,6 +58,17 @@ export function prepareFolder({ dataDir, config, log }: LocalFolders, nodeName: 
   ]
   writeFileSync(config, `${lines.join('\n')}\n`)
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT) renameSync(log, `${log}.1`)
+}
+
+/** Keeps the log of a daemon that runs for months from growing for ever; it is written by the daemon, so it is emptied in its place. */
+export function trimLog({ log }: Pick<LocalFolders, 'log'>): void {
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= LOG_LIMIT) return
+  try {
+    copyFileSync(log, `${log}.1`)
+  } finally {
+    // On a full disk the room counts for more than old lines.
+    truncateSync(log)
+  }
 }
 
 /** What the daemon is started with, beside what the app was started with. */

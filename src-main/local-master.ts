@@ -18,6 +18,7 @@ import {
   prepareFolder,
   recordedPid,
   spawnDaemon,
+  trimLog,
   type LocalFolders,
 } from './local-daemon.ts'
 import { ANSWER_LIMIT_MS, explainEnd, type Problem } from './local-end.ts'
@@ -297,7 +298,12 @@ export class LocalMaster {
     const pid = this.#pid
     // Of a daemon that was found there is no exit event.
     this.#watch = setInterval(() => {
-      if (pid !== null && !isAlive(pid)) this.#onEnd(pid, null)
+      if (pid !== null && !isAlive(pid)) return this.#onEnd(pid, null)
+      try {
+        trimLog(this.#folders)
+      } catch (error) {
+        console.error('the log of the local master could not be kept short', error)
+      }
     }, WATCH_MS)
     this.#watch.unref()
   }
