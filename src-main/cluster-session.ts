@@ -16,17 +16,25 @@ export interface LooseInput {
   readonly body?: unknown
 }
 
+/** Hears what any stream of the session brings. */
+export interface EventListener {
+  onEvents(events: readonly FeedEvent[]): void
+  /** No stream is open any more: what was heard may not hold. */
+  onSilence(): void
+}
+
 /** The open cluster: requests of the page go out from here, with credentials that the page does not know. */
 export class ClusterSession {
   readonly cluster: OpenCluster
   readonly #client: ApiClient
   readonly #calls = new Map<string, AbortController>()
-  readonly #onEvents: (events: readonly FeedEvent[]) => void
+  readonly #listener: EventListener
+  #streams = 0
 
-  constructor(cluster: OpenCluster, client: ApiClient, onEvents: (events: readonly FeedEvent[]) => void) {
+  constructor(cluster: OpenCluster, client: ApiClient, listener: EventListener) {
     this.cluster = cluster
     this.#client = client
-    this.#onEvents = onEvents
+    this.#listener = listener
   }
 
   /** Calls an endpoint after checking the input by its own schemas. */
@@ -51,9 +59,15 @@ export class ClusterSession {
   follow(id: string, cursor: string | null, onBatch: (events: readonly FeedEvent[]) => void): Promise<void> {
     return this.#abortable(id, async (signal) => {
       const place = cursor === null ? { live: true } : { cursor }
-      for await (const events of this.#client.openEventBatches({ ...place, signal, idleMs: 45_000 })) {
-        onBatch(events)
-        this.#onEvents(events)
+      this.#streams += 1
+      try {
+        for await (const events of this.#client.openEventBatches({ ...place, signal, idleMs: 45_000 })) {
+          onBatch(events)
+          this.#listener.onEvents(events)
+        }
+      } finally {
+        this.#streams -= 1
+        if (this.#streams === 0) this.#listener.onSilence()
       }
     })
   }

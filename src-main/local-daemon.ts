@@ -1,7 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 /** Where everything of the local master lies. */
 export interface LocalFolders {
@@ -46,6 +58,17 @@ export function prepareFolder({ dataDir, config, log }: LocalFolders, nodeName: 
   ]
   writeFileSync(config, `${lines.join('\n')}\n`)
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT) renameSync(log, `${log}.1`)
+}
+
+/** Keeps the log of a daemon that runs for months from growing for ever; it is written by the daemon, so it is emptied in its place. */
+export function trimLog({ log }: Pick<LocalFolders, 'log'>): void {
+  if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) <= LOG_LIMIT) return
+  try {
+    copyFileSync(log, `${log}.1`)
+  } finally {
+    // On a full disk the room counts for more than old lines.
+    truncateSync(log)
+  }
 }
 
 /** What the daemon is started with, beside what the app was started with. */
@@ -106,6 +129,24 @@ export function recordedPid({ dbs }: LocalFolders): number | null {
   } catch {
     // Never started here.
     return null
+  }
+}
+
+/**
+ * Whether a process is a daemon that was started on a configuration: not somebody else's whose pid was used again, and not
+ * an editor that has the file open.
+ */
+export async function isDaemonOn(config: string, pid: number): Promise<boolean> {
+  try {
+    if (process.platform === 'linux')
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith(`\0--config\0${config}\0`)
+    // Apps that are started from a desktop have no locale, and without one ps writes only ASCII.
+    const env = { ...process.env, LC_ALL: 'en_US.UTF-8' }
+    const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)], { env })
+    return stdout.trimEnd().endsWith(` --config ${config}`)
+  } catch {
+    // No such process.
+    return false
   }
 }
 

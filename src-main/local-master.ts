@@ -1,7 +1,6 @@
-import { execFile, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { z } from 'zod'
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
 import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
@@ -14,12 +13,15 @@ import {
   choosePort,
   daemonEnvironment,
   isAlive,
+  isDaemonOn,
   localFolders,
   prepareFolder,
   recordedPid,
   spawnDaemon,
+  trimLog,
   type LocalFolders,
 } from './local-daemon.ts'
+import { ANSWER_LIMIT_MS, explainEnd, type Problem } from './local-end.ts'
 import { logEnd } from './local-log.ts'
 import { nextRestart } from './restart-plan.ts'
 import type { Passwords } from './passwords.ts'
@@ -54,12 +56,6 @@ type Phase = LocalState extends infer S
     : never
   : never
 
-/** Why it does not run, and what helps to find out. */
-type Problem = [reason: string, help: string | null]
-
-/** Exit status of a daemon whose data folder belongs to another one (EX_TEMPFAIL). */
-const IN_USE = 75
-const ANSWER_LIMIT_MS = 30_000
 const ADOPT_MS = 5_000
 const ADOPT_TRIES = 3
 const RETRY_MS = 500
@@ -76,8 +72,8 @@ export class LocalMaster {
   readonly #options: LocalMasterOptions
   readonly #folders: LocalFolders
   #phase: Phase
-  /** As the file says them: each state that is told has them. */
-  #settings: LocalSettings
+  /** As the file says them, which is read once, and not before they are wanted: the window comes first. */
+  #read: LocalSettings | null = null
   #pid: number | null = null
   #python: Interpreter | null = null
   #password: string | null = null
@@ -89,7 +85,6 @@ export class LocalMaster {
   constructor(options: LocalMasterOptions) {
     this.#options = options
     this.#folders = localFolders(options.dataDir)
-    this.#settings = options.settings.read()
     this.#phase =
       process.platform === 'win32'
         ? {
@@ -189,7 +184,7 @@ export class LocalMaster {
   async #adopt(): Promise<'ours' | 'none' | 'silent'> {
     const pid = recordedPid(this.#folders)
     const { port } = this.#settings
-    if (pid === null || port === null || !isAlive(pid) || !(await isOurs(pid, this.#folders.config))) return 'none'
+    if (pid === null || port === null || !isAlive(pid) || !(await isDaemonOn(this.#folders.config, pid))) return 'none'
     const url = `http://127.0.0.1:${port}`
     const since = Date.now()
     this.#password = this.#options.passwords.get('local')
@@ -250,7 +245,8 @@ export class LocalMaster {
       prepareFolder(this.#folders, this.#options.nodeName)
       done(this.#folders.dataDir)
       begin('port', '127.0.0.1')
-      const port = await choosePort(this.#settings.port)
+      const before = this.#settings.port
+      const port = await choosePort(before)
       this.#set({ port })
       done(`127.0.0.1:${port}`)
       begin('python', 'python3')
@@ -258,8 +254,8 @@ export class LocalMaster {
       const python = describePython(this.#python)
       done(python)
       begin('answer', `${ANSWER_LIMIT_MS / 1_000} s`)
-      // A new one at each start by hand: an old daemon's is of no use to whoever may have seen it.
-      if (!isRestart || this.#password === null) {
+      // A new one at each start by hand, and where somebody else listens on our port, whom the console may have told the old one.
+      if (!isRestart || this.#password === null || port !== before) {
         this.#password = randomBytes(24).toString('base64url')
         this.#options.passwords.set('local', this.#password)
       }
@@ -302,7 +298,12 @@ export class LocalMaster {
     const pid = this.#pid
     // Of a daemon that was found there is no exit event.
     this.#watch = setInterval(() => {
-      if (pid !== null && !isAlive(pid)) this.#onEnd(pid, null)
+      if (pid !== null && !isAlive(pid)) return this.#onEnd(pid, null)
+      try {
+        trimLog(this.#folders)
+      } catch (error) {
+        console.error('the log of the local master could not be kept short', error)
+      }
     }, WATCH_MS)
     this.#watch.unref()
   }
@@ -329,9 +330,13 @@ export class LocalMaster {
     }, plan.delayMs)
   }
 
+  get #settings(): LocalSettings {
+    return (this.#read ??= this.#options.settings.read())
+  }
+
   #set(change: Partial<LocalSettings>): void {
-    this.#settings = { ...this.#settings, ...change }
-    this.#options.settings.write(this.#settings)
+    this.#read = { ...this.#settings, ...change }
+    this.#options.settings.write(this.#read)
   }
 
   #addressAt(url: string): Address {
@@ -418,25 +423,7 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-/** Whether a process is a daemon on our configuration, and not somebody else's with a pid that was used again. */
-async function isOurs(pid: number, config: string): Promise<boolean> {
-  try {
-    const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])
-    return stdout.includes(config)
-  } catch {
-    // No such process.
-    return false
-  }
-}
-
 function describePython(python: Interpreter | null): string {
   if (python === null) return '–'
   return `${python.path} ${python.version}, Scrapy ${python.scrapy ?? '–'}`
-}
-
-function explainEnd(code: number | null | 'silent', log: string): Problem {
-  const last = log.trimEnd().split('\n').slice(-20).join('\n')
-  if (code === 'silent') return [`It did not answer within ${ANSWER_LIMIT_MS / 1_000} s.`, last]
-  if (code === IN_USE) return ['Another daemon works on this data folder.', last]
-  return [code === null ? 'The daemon was killed.' : `The daemon ended with status ${code}.`, last]
 }

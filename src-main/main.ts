@@ -140,7 +140,10 @@ function start(): void {
       state: new JsonFile(join(data, 'window.json'), windowState.nullable(), null),
     })
     made.on('focus', () => native.seen())
-    made.on('closed', () => (window = null))
+    made.on('closed', () => {
+      window = null
+      open.pageIsGone()
+    })
     open.pageLoads()
     made.webContents.on('did-navigate', () => open.pageLoads())
     return made

@@ -45,7 +45,12 @@ export class Native {
   }
 
   notify(notice: Notice): void {
-    if (this.#options.window()?.isFocused() !== true) app.setBadgeCount((this.#unseen += 1))
+    const window = this.#options.window()
+    if (window?.isFocused() !== true) {
+      app.setBadgeCount((this.#unseen += 1))
+      // Windows counts nothing on an icon; there the app's button flashes until it is looked at.
+      if (process.platform === 'win32') window?.flashFrame(true)
+    }
     if (!Notification.isSupported()) return
     const notification = new Notification({ title: notice.title, body: notice.body })
     this.#open.add(notification)

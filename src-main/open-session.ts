@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FeedEvent } from '../src-daemon/api/contract/events.ts'
 import { ConflictError } from '../src-daemon/errors.ts'
 import { applyEvents, healthOf, NO_HEALTH, type ClusterHealth } from './cluster-health.ts'
@@ -8,6 +9,10 @@ import type { OpenCluster, TestResult } from './ipc-contract.ts'
 import type { LocalMaster } from './local-master.ts'
 import { NoticeFinder, type Notice } from './notices.ts'
 import type { Words } from './words.ts'
+
+/** Names the stream of our own. */
+const ALONE = 'alone'
+const ALONE_RETRY_MS = 2_000
 
 interface OpenSessionOptions {
   readonly connections: Connections
@@ -36,6 +41,8 @@ export class OpenSession {
   #path: string | null = null
   /** The page has asked for its state, and hears what is said since. */
   #isListening = false
+  /** Ends the stream of our own; null: a page follows the events. */
+  #alone: AbortController | null = null
 
   constructor(options: OpenSessionOptions) {
     this.#options = options
@@ -63,6 +70,15 @@ export class OpenSession {
   /** A page begins to load. */
   pageLoads(): void {
     this.#isListening = false
+    this.#alone?.abort()
+    this.#alone = null
+  }
+
+  /** The window was closed and the app goes on, as on macOS: tray and notifications follow the events by themselves. */
+  pageIsGone(): void {
+    this.pageLoads()
+    this.#alone = new AbortController()
+    if (this.#session !== null) void this.#followAlone(this.#session, this.#alone.signal)
   }
 
   /** Shows a route of the open cluster: a page that still loads gets it with its state. */
@@ -131,6 +147,7 @@ export class OpenSession {
 
   /** Lets go of the cluster without a word. */
   end(): void {
+    this.#alone?.abort()
     this.#session?.close()
     this.#session = null
     this.#health = NO_HEALTH
@@ -144,7 +161,12 @@ export class OpenSession {
     const cluster: OpenCluster = { id, name, base: `${address.url.replace(/\/+$/, '')}/`, isLocal }
     const finder = new NoticeFinder(this.#options.words)
     const client = clientOf(address)
-    const session = new ClusterSession(cluster, client, (events) => this.#take(session, finder, events))
+    const session = new ClusterSession(cluster, client, {
+      onEvents: (events) => this.#take(session, finder, events),
+      onSilence: () => {
+        if (this.#session === session) this.#setHealth(session, NO_HEALTH)
+      },
+    })
     this.#session = session
     this.#address = address
     this.#options.connections.last = id
@@ -153,6 +175,7 @@ export class OpenSession {
     this.#path = path
     this.#health = NO_HEALTH
     this.#options.onHealth(cluster, NO_HEALTH)
+    if (this.#alone !== null) void this.#followAlone(session, this.#alone.signal)
     this.#reload()
   }
 
@@ -169,6 +192,18 @@ export class OpenSession {
     for (const notice of finder.find(events, rule)) this.#options.onNotice(notice)
     if (events.some(({ type }) => type === 'hello')) void this.#readNodes(session, finder)
     this.#setHealth(session, applyEvents(this.#health, events))
+  }
+
+  async #followAlone(session: ClusterSession, signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => session.abort(ALONE), { once: true })
+    while (this.#session === session && !signal.aborted) {
+      try {
+        await session.follow(ALONE, null, () => {})
+      } catch {
+        // It has broken, or could not be opened: the tray says so until it can.
+      }
+      await delay(ALONE_RETRY_MS, null, { signal, ref: false }).catch(() => undefined)
+    }
   }
 
   async #readNodes(session: ClusterSession, finder: NoticeFinder): Promise<void> {

@@ -38,18 +38,18 @@ interface UpdatesOptions {
 /** Newer versions of the app: looked for only if that is switched on, fetched and installed only after a yes. */
 export class Updates {
   readonly #options: UpdatesOptions
-  #isOn: boolean
+  /** null: not read yet. */
+  #isOn: boolean | null = null
   #isBusy = false
   /** What the person has agreed to install at this quit. */
   #agreed: Updater | null = null
 
   constructor(options: UpdatesOptions) {
     this.#options = options
-    this.#isOn = options.settings.read().enabled
   }
 
   get isOn(): boolean {
-    return this.#isOn
+    return (this.#isOn ??= this.#options.settings.read().enabled)
   }
 
   set isOn(enabled: boolean) {
@@ -60,7 +60,7 @@ export class Updates {
   /** Looks for a newer version; at the start of the app (`byHand` false) only what was found is told. */
   async check({ byHand }: { readonly byHand: boolean }): Promise<void> {
     const { load, talk } = this.#options
-    if (!this.#isOn || this.#isBusy) return
+    if (!this.isOn || this.#isBusy) return
     this.#isBusy = true
     let isWanted = byHand
     try {

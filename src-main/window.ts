@@ -4,6 +4,9 @@ import type { JsonFile } from './json-file.ts'
 import { WEB_PREFERENCES } from './security.ts'
 import { MINIMUM, restoredBounds, type WindowState } from './window-state.ts'
 
+/** A page that died after so long is loaded again. */
+const PAGE_LIFE_MS = 10_000
+
 export interface WindowOptions {
   readonly preload: string
   readonly icon: string
@@ -37,6 +40,14 @@ export function openWindow({ preload, icon, state }: WindowOptions): BrowserWind
       // A full disk: no reason not to close.
       console.error('the place of the window could not be kept', error)
     }
+  })
+  let diedAt = -Infinity
+  window.webContents.on('render-process-gone', (_event, { reason }) => {
+    if (reason === 'clean-exit') return
+    console.error(`the page has died: ${reason}`)
+    // One that dies at once again would do so for ever.
+    if (performance.now() - diedAt > PAGE_LIFE_MS) window.reload()
+    diedAt = performance.now()
   })
   void window.loadURL(START_URL)
   return window

@@ -180,6 +180,13 @@ describe('LocalMaster', () => {
       expect(after.state).toMatchObject({ state: 'running', background: true, url: before.address.url })
       expect(pid()).toBe(daemon)
       expect((await clientOf(after.address).call('getNode')).node_name).toBe('here')
+
+      // Where nothing tells of it the daemon itself refuses to be the second one.
+      rmSync(join(folder, 'local/dbs/scrapyd_service.pid'))
+      const second = make()
+      await second.start()
+      expect(second.state).toMatchObject({ state: 'failed', reason: 'Another daemon works on this data folder.' })
+      expect(isAlive(daemon)).toBe(true)
     },
     LIMIT,
   )

@@ -52,6 +52,12 @@ describe('the local master', () => {
     await page.getByRole('button', { name: 'Add project' }).click()
     await page.getByText('newspapers added').waitFor()
 
+    await page.locator('.local-master').getByText('a job fails').click()
+    await until('it is switched off', async () => {
+      const { notifications } = (await app.invoke('desktop.state')).local
+      return !notifications.failed && notifications.nodes
+    })
+
     await page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
     await app.consoleShown()
     const { results } = (await app.invoke('session.call', 'test-1', 'createJobs', {
@@ -119,8 +125,10 @@ describe('the local master', () => {
     const base = async () => (await app.invoke('desktop.state')).open?.base ?? ''
     const answers = () => app.invoke('session.call', 'test', 'getNode', {})
     const before = await base()
+    const password = () => readFileSync(join(userData, 'passwords.json'), 'utf8')
     for (const isTaken of [false, true]) {
       const first = pid()
+      const known = password()
       process.kill(first, 'SIGKILL')
       await until('it has died', () => !isAlive(first))
       const port = Number(new URL(before).port)
@@ -131,6 +139,8 @@ describe('the local master', () => {
       )
       await until('the session reaches it', answers)
       expect((await base()) === before).toBe(!isTaken)
+      // Whoever has the port now may have been told the old password.
+      expect(password() === known).toBe(!isTaken)
       await app.shows('/jobs')
       await app.consoleShown()
       other?.close()

@@ -24,6 +24,9 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await app.close()
+  // A test that has failed may have left it in the background.
+  const daemon = localPid()
+  if (daemon > 0 && isAlive(daemon)) process.kill(daemon, 'SIGTERM')
   rmSync(userData, { recursive: true, force: true })
 })
 

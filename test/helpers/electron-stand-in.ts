@@ -183,12 +183,16 @@ export class BrowserWindow
       | 'isDestroyed'
       | 'getNormalBounds'
       | 'setProgressBar'
+      | 'flashFrame'
+      | 'reload'
       | 'loadURL'
     >
 {
   readonly webContents = new StandInContents()
   readonly options: Electron.BrowserWindowConstructorOptions
   hasFocus = true
+  flashes = false
+  reloads = 0
 
   constructor(options: Electron.BrowserWindowConstructorOptions = {}) {
     super()
@@ -231,6 +235,14 @@ export class BrowserWindow
 
   getNormalBounds(): Electron.Rectangle {
     return { x: 10, y: 20, width: 1200, height: 800 }
+  }
+
+  flashFrame(flag: boolean): void {
+    this.flashes = flag
+  }
+
+  reload(): void {
+    this.reloads += 1
   }
 
   setProgressBar(progress: number): void {

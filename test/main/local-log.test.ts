@@ -1,7 +1,20 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { trimLog } from '../../src-main/local-daemon.ts'
 import { LogFollower, logEnd } from '../../src-main/local-log.ts'
 import { until } from '../helpers/until.ts'
 
@@ -42,6 +55,24 @@ describe('the end of a log', () => {
     truncateSync(path, 5 * 1024 ** 3)
     appendFileSync(path, '\nlast\n')
     expect(logEnd(path)).toBe('last\n')
+  })
+})
+
+describe('a log that has grown', () => {
+  it('is begun anew under the hands of the daemon, with what was there beside it', () => {
+    const daemon = openSync(path, 'a')
+    try {
+      writeSync(daemon, 'short\n')
+      trimLog({ log: path })
+      expect(logEnd(path)).toBe('short\n')
+      writeSync(daemon, `${'x'.repeat(1023)}\n`.repeat(4 * 1024))
+      trimLog({ log: path })
+      writeSync(daemon, 'new\n')
+      expect(readFileSync(path, 'utf8')).toBe('new\n')
+      expect(statSync(`${path}.1`).size).toBe(4 * 1024 * 1024 + 6)
+    } finally {
+      closeSync(daemon)
+    }
   })
 })
 

@@ -50,6 +50,16 @@ async function call(name: IpcCall, ...args: unknown[]): Promise<unknown> {
   return ((await electron.callMain(window.webContents, 'scrapyd-service', [name, args])) as { value: unknown }).value
 }
 
+async function onPlatform(platform: string, work: () => Promise<void>): Promise<void> {
+  const before = process.platform
+  Object.defineProperty(process, 'platform', { value: platform })
+  try {
+    await work()
+  } finally {
+    Object.defineProperty(process, 'platform', { value: before })
+  }
+}
+
 const state = async () => (await call('desktop.state')) as DesktopState
 
 const link = (url: string) => electron.emitApp('second-instance', ['app', url])
@@ -64,7 +74,37 @@ describe('the start', () => {
   })
 })
 
+describe('a second app', () => {
+  it('leaves everything to the first one', async () => {
+    electron.computer.isFirst = false
+    await import('../../src-main/main.ts')
+    await until('it has ended', () => electron.shown.hasQuit)
+    expect(electron.windows.list).toEqual([])
+  })
+})
+
+describe('the menu', () => {
+  it('speaks the language of the system', async () => {
+    electron.computer.locale = 'zh-CN'
+    await start()
+    expect(electron.shown.menu.map(({ label }) => label)).toContain('编辑')
+    expect(JSON.stringify(electron.shown.trayMenu)).toContain('没有打开的集群')
+  })
+})
+
 describe('the window', () => {
+  it('loads its page again when that has died, but not one that dies at once', async () => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await start()
+    const [window] = electron.windows.list
+    window?.webContents.emit('render-process-gone', {}, { reason: 'clean-exit' })
+    expect(window?.reloads).toBe(0)
+    window?.webContents.emit('render-process-gone', {}, { reason: 'oom' })
+    window?.webContents.emit('render-process-gone', {}, { reason: 'crashed' })
+    expect(window?.reloads).toBe(1)
+    complaints.mockRestore()
+  })
+
   it('closes also where its place cannot be kept', async () => {
     const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
     await start()
@@ -106,6 +146,17 @@ describe('the last cluster', () => {
   })
 })
 
+describe('the open cluster', () => {
+  it('is closed when it is removed', async () => {
+    const [press] = clusters
+    await start(press.id)
+    expect((await state()).open?.name).toBe('press')
+    await call('clusters.remove', press.id)
+    const { open, clusters: left } = await state()
+    expect([open, left.map(({ name }) => name)]).toEqual([null, ['far']])
+  })
+})
+
 describe('a node', () => {
   it('that was away as the app came is told of when it is back', async () => {
     const [sample] = sampleCluster().nodes
@@ -120,6 +171,15 @@ describe('a node', () => {
       daemon.commit({ type: 'node', node: { ...node, state: 'online' } })
       await until('it is told', () => electron.shown.notifications.length > 0)
       expect(electron.shown.notifications.map(({ title }) => title)).toEqual(['far-01 is back'])
+      // In front it is seen; behind others it is counted, and where nothing is counted it flashes.
+      const [window] = electron.windows.list
+      expect([electron.shown.badge, window?.flashes]).toEqual([0, false])
+      if (window !== undefined) window.hasFocus = false
+      await onPlatform('win32', async () => {
+        daemon.commit({ type: 'node', node })
+        await until('it is counted', () => electron.shown.badge === 1)
+      })
+      expect(window?.flashes).toBe(true)
     } finally {
       await daemon.stop()
     }
@@ -128,13 +188,7 @@ describe('a node', () => {
 
 describe('the about box', () => {
   it.each(['linux', 'win32', 'darwin'])('tells all versions on %s', async (platform) => {
-    const before = process.platform
-    Object.defineProperty(process, 'platform', { value: platform })
-    try {
-      await start()
-    } finally {
-      Object.defineProperty(process, 'platform', { value: before })
-    }
+    await onPlatform(platform, () => start())
     // Linux and Windows show no more than these two.
     const { applicationName, applicationVersion, version } = electron.shown.about
     const text = [applicationName, applicationVersion, platform === 'darwin' ? version : ''].join(' ')

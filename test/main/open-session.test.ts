@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { figures } from '../../src-main/cluster-health.ts'
 import { clustersFile, Connections } from '../../src-main/connections.ts'
 import { JsonFile } from '../../src-main/json-file.ts'
 import { LocalMaster, localSettings } from '../../src-main/local-master.ts'
@@ -16,10 +17,16 @@ import { until } from '../helpers/until.ts'
 let folder: string
 let daemon: FakeDaemon
 const cluster = sampleCluster()
+/** Titles of notifications. */
+let told: string[]
+/** What the tray says. */
+let online: number
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
   daemon = new FakeDaemon({ answers: sampleAnswers(cluster) })
+  told = []
+  online = 0
 })
 afterEach(async () => {
   await daemon.stop()
@@ -40,6 +47,28 @@ function localMaster(): LocalMaster {
   })
 }
 
+/** A session whose local master is the daemon of the test. */
+function openWith(url: string, settings: Pick<LocalMaster, 'state' | 'notifications'>): OpenSession {
+  const passwords = new Passwords(new JsonFile(join(folder, 'passwords.json'), passwordsFile, {}))
+  const file = new JsonFile(join(folder, 'clusters.json'), clustersFile, { clusters: [], last: 'local' })
+  return new OpenSession({
+    connections: new Connections({ file, passwords, onChange: () => {} }),
+    local: {
+      state: { ...settings.state, state: 'running', since: 0, url, python: '' },
+      address: { url, username: '', password: null, certificate: { kind: 'system' } },
+      start: () => Promise.resolve(),
+      get notifications() {
+        return settings.notifications
+      },
+    },
+    words: ENGLISH,
+    onSwitch: () => {},
+    onGo: () => {},
+    onNotice: ({ title }) => told.push(title),
+    onHealth: (_cluster, health) => (online = figures(health).online),
+  })
+}
+
 describe('the open local master', () => {
   it('tells what its own switches want, which outlast the app', async () => {
     const url = await daemon.start()
@@ -48,25 +77,7 @@ describe('the open local master', () => {
     const settings = localMaster()
     expect(settings.notifications).toEqual({ failed: true, nodes: true })
 
-    const passwords = new Passwords(new JsonFile(join(folder, 'passwords.json'), passwordsFile, {}))
-    const file = new JsonFile(join(folder, 'clusters.json'), clustersFile, { clusters: [], last: 'local' })
-    const told: string[] = []
-    const open = new OpenSession({
-      connections: new Connections({ file, passwords, onChange: () => {} }),
-      local: {
-        state: { ...settings.state, state: 'running', since: 0, url, python: '' },
-        address: { url, username: '', password: null, certificate: { kind: 'system' } },
-        start: () => Promise.resolve(),
-        get notifications() {
-          return settings.notifications
-        },
-      },
-      words: ENGLISH,
-      onSwitch: () => {},
-      onGo: () => {},
-      onNotice: ({ title }) => told.push(title),
-      onHealth: () => {},
-    })
+    const open = openWith(url, settings)
     open.resume()
     await until('it is open', () => open.cluster?.isLocal)
     let heard = 0
@@ -86,5 +97,28 @@ describe('the open local master', () => {
     expect(told).toEqual(['one failed (p)', 'three failed (p)'])
     open.end()
     await stream
+  })
+})
+
+describe('tray and notifications', () => {
+  it('go on when the window is closed, and say that nothing is known when the cluster is away', async () => {
+    const url = await daemon.start()
+    const open = openWith(url, localMaster())
+    open.resume()
+    await until('it is open', () => open.cluster?.isLocal)
+    open.pageIsGone()
+    await until('the nodes are known', () => online > 0)
+    daemon.commit({ type: 'job', job: sampleJob({ spider: 'one', project: 'p', outcome: 'failed' }) })
+    await until('it is told', () => told.length > 0)
+    daemon.isDeaf = true
+    daemon.cut()
+    await until('nothing is known', () => online === 0)
+    daemon.isDeaf = false
+    await until('it is back', () => online > 0)
+    // A page follows by itself.
+    open.pageLoads()
+    await until('it is left to the page', () => daemon.streams.length === 0)
+    expect(told).toEqual(['one failed (p)'])
+    open.end()
   })
 })

@@ -4,6 +4,7 @@ import { APP_CSP, assetPath, externalUrl, isOwnUrl } from '../../src-main/app-pr
 import { applyEvents, figures, healthOf, NO_HEALTH } from '../../src-main/cluster-health.ts'
 import { linkOf, parseLink } from '../../src-main/deep-link.ts'
 import { daemonEnvironment } from '../../src-main/local-daemon.ts'
+import { explainEnd } from '../../src-main/local-end.ts'
 import { localFile, textFile } from '../../src-main/local-files.ts'
 import { menuTemplate } from '../../src-main/menu.ts'
 import { nextRestart } from '../../src-main/restart-plan.ts'
@@ -84,6 +85,20 @@ describe('the window', () => {
   it('is never larger than the screen nor smaller than the layout', () => {
     expect(restoredBounds({ ...saved, width: 5_000, height: 10 }, [screen])).toMatchObject({ width: 1920, height: 640 })
     expect(restoredBounds(null, [{ ...screen, width: 1280, height: 720 }])).toEqual({ width: 1280, height: 720 })
+  })
+})
+
+describe('the end of a daemon', () => {
+  const inUse = 'error: /d/dbs is in use by the scrapyd-service with pid 7. Stop it first, or set another dbs_dir.'
+  it.each([
+    [75, `old\n${inUse}\n`, 'Another daemon works on this data folder.'],
+    // An older start's last words are not those of this one.
+    [75, `${inUse}\nerror: /d/dbs cannot be written: ENOSPC\n`, 'Its data folder cannot be written now.'],
+    [3, 'a\nb\n', 'The daemon ended with status 3.'],
+    [null, '', 'The daemon was killed.'],
+    ['silent', '', 'It did not answer within 30 s.'],
+  ] as const)('with %s is explained', (code, log, reason) => {
+    expect(explainEnd(code, log)).toEqual([reason, log.trimEnd()])
   })
 })
 

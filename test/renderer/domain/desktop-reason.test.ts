@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+import { explainEnd } from '../../../src-main/local-end.ts'
+import { matchDesktopReason } from '../../../src-renderer/domain/desktop-reason.ts'
+import { desktopEn } from '../../../src-renderer/locales/desktop-en.ts'
+import { desktopZhCN } from '../../../src-renderer/locales/desktop-zh-CN.ts'
+
+const filled = (words: Readonly<Record<string, string>>, reason: string): string | null => {
+  const match = matchDesktopReason(reason)
+  if (match === null) return null
+  return (words[match.key] ?? '').replaceAll(/\{(\w+)\}/g, (_, name: string) => match.values[name] ?? '')
+}
+
+describe('sentences of the main process', () => {
+  it.each([
+    ...([75, 3, null, 'silent'] as const).map((code) => explainEnd(code, '')[0]),
+    explainEnd(75, '/d is in use by the scrapyd-service with pid 7')[0],
+    'It runs already (process 12), but does not answer: no answer in time',
+    "the system's secret store refuses (Error while encrypting)",
+    ...Object.values(desktopEn.reason).map((words) => words.replaceAll(/\{\w+\}/g, '1')),
+  ])('%s is said in both languages', (reason) => {
+    expect(filled(desktopEn.reason, reason)).toBe(reason)
+    expect(filled(desktopZhCN.reason, reason)).toMatch(/\p{Script=Han}/u)
+  })
+
+  it('are told apart from other words', () => expect(matchDesktopReason('TLS is angry')).toBeNull())
+})
