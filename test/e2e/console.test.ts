@@ -197,6 +197,11 @@ describe('the console in front of a real cluster', () => {
     await page.keyboard.press('Enter')
     await until('the job is shown', () => page.url().endsWith(`#/jobs/${job.key}`))
 
+    // R runs what is shown; the palette anything.
+    await page.keyboard.press('r')
+    await untilText(page, '[role=dialog]', /quick/)
+    await page.keyboard.press('Escape')
+    await until('the dialog is gone', async () => (await page.getByRole('dialog').count()) === 0)
     // By the first letters of its sounds: Yun Xi Ri Bao.
     await ask('yxrb', /云溪日报/)
     await page.keyboard.press('Control+Enter')
