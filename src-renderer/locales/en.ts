@@ -478,7 +478,7 @@ export const en = {
     nodeAwayText:
       'This is the last known state. The spider may still be running there; its result comes when the node is back.',
     lostText: 'Nobody knows how it ended. It is not run again by itself.',
-    pinnedText: 'It is pinned to {node} and starts there as soon as a slot is free.',
+    pinnedText: 'It is pinned to {node} and starts there as soon as that node can take it.',
     pendingText: 'It starts by itself as soon as a node can take it.',
     finishedWithErrors: 'The spider finished, but logged errors on its way.',
     runs: 'Runs of this spider',

@@ -468,7 +468,7 @@ export const zhCN: Messages = {
     nodeAway: '无法连接 {node}',
     nodeAwayText: '这里显示最后已知状态。爬虫可能仍在该节点上运行；节点恢复后会得到结果。',
     lostText: '无法得知它如何结束，也不会自动重新运行。',
-    pinnedText: '已指定节点 {node}，有空闲槽位时即在该节点启动。',
+    pinnedText: '已指定节点 {node}，该节点可以接收任务时即启动。',
     pendingText: '有节点可以接收时会自动启动。',
     finishedWithErrors: '爬虫已完成，但运行中记录了错误。',
     runs: '该爬虫的运行记录',

@@ -3,6 +3,7 @@ import { nextTick, ref } from 'vue'
 import { useBatch } from '../../../src-renderer/composables/use-batch.ts'
 import { useJobActions } from '../../../src-renderer/composables/use-job-actions.ts'
 import { useListKeys } from '../../../src-renderer/composables/use-list-keys.ts'
+import { usePullWord } from '../../../src-renderer/composables/use-pull-word.ts'
 import { useReason } from '../../../src-renderer/composables/use-reason.ts'
 import { useRemote } from '../../../src-renderer/composables/use-remote.ts'
 import { readRun, useRunLink, withoutRun } from '../../../src-renderer/composables/use-run-link.ts'
@@ -268,6 +269,20 @@ describe('useJobActions', () => {
     await answer(true)
     await going
     expect(transport.callsTo('rerunJob')[0]?.input.body).toEqual({ anyway: true })
+  })
+})
+
+describe('usePullWord', () => {
+  it('says in Chinese why a node could not be asked, and quotes git', async () => {
+    const [step] = cluster.pulls[0]?.steps ?? []
+    if (step === undefined) throw new Error('the sample has no pull')
+    const { result } = await runInConsole(() => usePullWord(), { transport })
+    const word = (message: string) => result({ ...step, state: 'error', message })
+    await showLanguage('zh-CN')
+    expect(word('crawl-03 (10.20.0.23:6800): no answer within 5 s')).toBe('crawl-03 (10.20.0.23:6800)：5 秒内没有响应')
+    expect(word('fatal: refusing to merge unrelated histories')).toBe('fatal: refusing to merge unrelated histories')
+    expect(word('')).toBe('已中断，结果未知')
+    await showLanguage('en')
   })
 })
 
