@@ -106,6 +106,8 @@ export class ClusterProjects {
     const { clients, nodes } = this.#parts
     const lists = Object.entries(node.known.spiders).filter(([name]) => node.hasProject(name))
     node.known = { ...node.known, spiders: Object.fromEntries(lists) }
+    // Before the lists, which take a second each to come: a master that dies meanwhile knows the projects all the same.
+    await nodes.update(node, { known: JSON.stringify(node.known) }, false)
     for (const name of names) {
       if (node.row.kind === 'slave' && node.isOnline && node.hasProject(name)) {
         try {
