@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import SqliteDatabase from 'better-sqlite3'
 import { median, quantile, row, type Row } from './figures.ts'
 import { hammer, schedule, untilIdle } from './load.ts'
-import { cpuSeconds, pssMiB } from './machine.ts'
+import { cpuSeconds, processesIn, pssMiB } from './machine.ts'
 import { writeProject } from './project.ts'
 import { startOurs, startStock, type Server } from './servers.ts'
 
@@ -142,7 +142,8 @@ export async function stockByDefault(): Promise<readonly Row[]> {
 export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonly Row[]> {
   const folder = freshFolder(`throughput-${warm}`)
   const jobs = 100
-  const ours = await startOurs(join(folder, 'ours'), writeProject(join(folder, 'a'), extra), {
+  const project = writeProject(join(folder, 'a'), extra)
+  const ours = await startOurs(join(folder, 'ours'), project, {
     max_proc: 8,
     warm_runner: warm,
   })
@@ -154,7 +155,7 @@ export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonl
     const spider = extra === 0 ? 'noop' : 'paper_0'
     // Stock takes a minute for a round; ours is over in seconds, and is done three times.
     const rounds: Awaited<ReturnType<typeof runMany>>[] = []
-    for (let round = 0; round < (warm === 'on' ? ROUNDS : 1); round++) rounds.push(await runMany(ours, jobs, spider))
+    for (let round = 0; round < (warm === 'on' ? ROUNDS : 1); round++) rounds.push(await runMany(ours, jobs, spider, project))
     const middle = (name: 'perMinute' | 'cpu') => median(rounds.map((one) => one[name]))
     const figures = {
       ours: { perMinute: middle('perMinute'), cpu: middle('cpu') },
@@ -190,20 +191,27 @@ export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonl
   }
 }
 
-async function runMany(server: Server, count: number, spider: string) {
+async function runMany(server: Server, count: number, spider: string, project: string | null = null) {
   // One before, so that lists and caches are made.
   await schedule(server.url, { project: 'bench', spider })
   await untilIdle(server.url)
   const before = cpuSeconds(server.pid)
   const spent = await spiderCpu(server)
+  const warm = warmCpu(project)
   const begun = performance.now()
   await Promise.all(Array.from({ length: count }, () => schedule(server.url, { project: 'bench', spider })))
   // Asking more often would take a share of the machine that is measured.
   await untilIdle(server.url, 25)
   const seconds = (performance.now() - begun) / 1000
   const after = cpuSeconds(server.pid)
-  const children = spent === null ? after.children - before.children : (await spiderCpu(server))! - spent
+  const children =
+    spent === null ? after.children - before.children : (await spiderCpu(server))! - spent + warmCpu(project) - warm
   return { perMinute: (count * 60) / seconds, cpu: (after.own - before.own + children) / count }
+}
+
+/** CPU of the warm process of a project and its supervisors, which are no part of any job. */
+function warmCpu(project: string | null): number {
+  return project === null ? 0 : processesIn(project).reduce((sum, pid) => sum + cpuSeconds(pid).own, 0)
 }
 
 /** CPU of all spiders that our daemon ran (its children are not waited for by itself); null: stock. */
