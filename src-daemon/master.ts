@@ -90,6 +90,7 @@ export function createMaster(core: Core): Role {
       node.forgetRefusals('busy')
       dispatcher.wake()
     },
+    onDoubt: (node) => pinger.now(node),
   })
   const dispatcher: Dispatcher = new Dispatcher({
     ...shared,

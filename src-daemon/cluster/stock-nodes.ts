@@ -28,6 +28,8 @@ export interface StockNodesParts {
   readonly log: Logger
   /** Jobs of the node started or ended. */
   readonly onJobs: (node: ClusterNode) => void
+  /** The node answers, though it counts as offline: it was only busy (it runs Python while nothing else is answered). */
+  readonly onDoubt: (node: ClusterNode) => void
 }
 
 /** A request may lie in a proxy for a while: a job that appears so long after it was given up is still that job. */
@@ -56,6 +58,7 @@ export class StockNodes {
         const before = node.inStep
         node.inStep = error === null
         if (node.inStep && !before) this.#parts.onJobs(node)
+        if (node.inStep && !node.isOnline) this.#parts.onDoubt(node)
       },
     })
     this.#followers.set(node.id, follower)

@@ -53,6 +53,7 @@ class Memory {
 /** A master whose only node is that server; it looks at its jobs every few milliseconds. */
 async function world() {
   const memory = new Memory()
+  const doubts: string[] = []
   const server = await serve(memory.answer)
   const parts = clusterParts()
   await parts.nodes.load([host(server.port)])
@@ -67,6 +68,7 @@ async function world() {
     intervalMs: 5,
     keepMs: 60_000,
     onJobs: () => dispatcher.wake(),
+    onDoubt: (one) => doubts.push(one.row.state),
   })
   const dispatcher: Dispatcher = new Dispatcher({
     ...parts,
@@ -88,8 +90,18 @@ async function world() {
     dispatcher.stop()
     await follower.stop()
   })
-  return { parts, memory, node, schedule: async () => (await parts.ledger.schedule(jobRequest())).key }
+  return { parts, memory, node, doubts, schedule: async () => (await parts.ledger.schedule(jobRequest())).key }
 }
+
+describe('a stock Scrapyd', () => {
+  it('that answers though it counts as offline is asked at once how it is', async () => {
+    const { parts, node, doubts, schedule } = await world()
+    await rowIn(parts, await schedule(), 'running')
+    expect(doubts).toEqual([])
+    await parts.nodes.setState(node, 'offline', 'no answer within 0.9 s')
+    await expect.poll(() => doubts[0]).toBe('offline')
+  })
+})
 
 describe('a job on a stock Scrapyd', () => {
   it('is followed once it was accepted', async () => {
