@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { getRawHeader, listPackage } from '@electron/asar'
+import { extractFile, getRawHeader, listPackage } from '@electron/asar'
 import { createHash } from 'node:crypto'
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
 import { resourcesOf } from './windows-program.ts'
@@ -56,14 +56,13 @@ export async function checkPackedApp(folder: string, target: Target, check: Chec
 }
 
 const CONTENT =
-  /^\/(package\.json|dist|build|dist\/(main|console)|dist\/main\/(main\.js|updater\.js|preload\.cjs)|dist\/console\/(index\.html|assets)|dist\/console\/assets\/[^/]+\.(js|css|svg)|build\/icons|build\/(icons\/(32x32|256x256)|tray(@2x)?)\.png)$/
+  /^\/(package\.json|dist|build|dist\/(main|console)|dist\/main\/(main\.js|updater\d*\.js|preload\.cjs)|dist\/console\/(index\.html|assets)|dist\/console\/assets\/[^/]+\.(js|css|svg)|build\/icons|build\/(icons\/(32x32|256x256)|tray(@2x)?)\.png)$/
 
 function checkArchive(archive: string, check: Check): void {
   const files = listPackage(archive, { isPack: false }).map((file) => file.replaceAll('\\', '/'))
   const wanted = [
     '/package.json',
     '/dist/main/main.js',
-    '/dist/main/updater.js',
     '/dist/main/preload.cjs',
     '/dist/console/index.html',
     '/build/tray.png',
@@ -71,6 +70,13 @@ function checkArchive(archive: string, check: Check): void {
     '/build/icons/256x256.png',
   ]
   for (const file of wanted) check(`the archive holds ${file}`, files.includes(file))
+  // The bundler numbers its pieces as it likes; what counts is that each one that main asks for is there.
+  const main = extractFile(archive, 'dist/main/main.js').toString('utf8')
+  const pieces = [...main.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, name]) => `/dist/main/${name}`)
+  check(
+    `the archive holds what main loads later (${pieces.join(', ')})`,
+    pieces.length > 0 && pieces.every((piece) => files.includes(piece)),
+  )
   check(
     ...none(
       'the archive holds nothing else',

@@ -180,6 +180,10 @@ describe('a node', () => {
         await until('it is counted', () => electron.shown.badge === 1)
       })
       expect(window?.flashes).toBe(true)
+      // Without a window nobody else would follow the events.
+      const before = daemon.streams.length
+      window?.close()
+      await until('main follows them', () => daemon.streams.length === before + 1)
     } finally {
       await daemon.stop()
     }
