@@ -155,7 +155,8 @@ export async function throughput(warm: 'on' | 'off', extra = 0): Promise<readonl
     const spider = extra === 0 ? 'noop' : 'paper_0'
     // Stock takes a minute for a round; ours is over in seconds, and is done three times.
     const rounds: Awaited<ReturnType<typeof runMany>>[] = []
-    for (let round = 0; round < (warm === 'on' ? ROUNDS : 1); round++) rounds.push(await runMany(ours, jobs, spider, project))
+    for (let round = 0; round < (warm === 'on' ? ROUNDS : 1); round++)
+      rounds.push(await runMany(ours, jobs, spider, project))
     const middle = (name: 'perMinute' | 'cpu') => median(rounds.map((one) => one[name]))
     const figures = {
       ours: { perMinute: middle('perMinute'), cpu: middle('cpu') },
