@@ -117,8 +117,7 @@ const questions: readonly Question[] = [
   post('/cancel.json', project, job, ['signal', 'TERM']),
 ]
 
-/** An answer as far as it does not tell who gave it. */
-async function answerOf(url: string, { method, path, form = [], raw }: Question, headers: Record<string, string> = {}) {
+function send(url: string, { method, path, form = [], raw }: Question, headers: Record<string, string> = {}) {
   const text =
     raw ?? new URLSearchParams(form.map(([name, value]): [string, string] => [name, String(value)])).toString()
   const isMultipart = form.some(([, value]) => typeof value !== 'string')
@@ -128,11 +127,16 @@ async function answerOf(url: string, { method, path, form = [], raw }: Question,
     else body.append(name, new Blob([value]), 'project.egg')
   }
   const isPost = method === 'POST'
-  const response = await fetch(url + path + (isPost || text === '' ? '' : `?${text}`), {
+  return fetch(url + path + (isPost || text === '' ? '' : `?${text}`), {
     method,
     headers: { ...headers, ...(isPost && !isMultipart ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {}) },
     ...(isPost ? { body: isMultipart ? body : text } : {}),
   })
+}
+
+/** An answer as far as it does not tell who gave it. */
+async function answerOf(url: string, question: Question, headers: Record<string, string> = {}) {
+  const response = await send(url, question, headers)
   const content = await response.text()
   const { node_name: _, ...said } = (content === '' ? {} : JSON.parse(content)) as Record<string, unknown>
   return {
@@ -191,6 +195,13 @@ describe('beside a stock Scrapyd 1.6', () => {
 
   it.each(titled)('answers %s as that does', async (_, question) => {
     expect(await answerOf(daemon.url, question)).toEqual(await answerOf(stock.url, question))
+  })
+
+  it('answers all of this in the very same text', async () => {
+    const textOf = async (url: string, question: Question) =>
+      (await (await send(url, question)).text()).replace(/"node_name": "[^"]*"/, '"node_name": "it"')
+    const [ours, theirs] = [daemon.url, stock.url].map((url) => questions.map((question) => textOf(url, question)))
+    expect(await Promise.all(ours ?? [])).toEqual(await Promise.all(theirs ?? []))
   })
 
   it.each(titled)('answers %s as that does, as a master', async (_, question) => {
