@@ -19,6 +19,8 @@ interface Shot {
   readonly name: string
   readonly path: string
   readonly ready: string
+  /** The same where the window is narrow, and the page another. */
+  readonly narrow?: string
   /** Pressed once it is there. */
   readonly keys?: string
   /** As it is before one has signed in. */
@@ -50,7 +52,7 @@ function shotsOf(cluster: SampleCluster): readonly Shot[] {
   return [
     { name: 'overview', path: '/', ready: '.throughput-plot canvas' },
     { name: 'jobs', path: '/jobs', ready: '.job-line' },
-    { name: 'job', path: `/jobs/${running}`, ready: '.rate-plot' },
+    { name: 'job', path: `/jobs/${running}`, ready: '.rate-plot', narrow: '.log-row' },
     { name: 'job-failed', path: `/jobs/${key('xinhua_finance', 'failed')}`, ready: '.log-marked' },
     { name: 'job-items', path: `/jobs/${running}/items`, ready: '.items-table' },
     { name: 'job-stats', path: `/jobs/${running}/stats`, ready: '.stats-table' },
@@ -73,11 +75,14 @@ async function take(browser: Browser, daemon: FakeDaemon, shots: readonly Shot[]
   context.setDefaultTimeout(120_000)
   const page = await context.newPage()
   let bytes = 0
-  for (const { name, path, ready, keys, locked } of shots) {
+  for (const { name, path, ready, narrow, keys, locked } of shots) {
     daemon.isLocked = locked === true
     await page.goto(`${daemon.base}#${path}`)
     await page.reload()
-    await page.locator(ready).first().waitFor({ state: 'attached' })
+    await page
+      .locator(width > 1200 ? ready : (narrow ?? ready))
+      .first()
+      .waitFor({ state: 'attached' })
     if (keys !== undefined) await page.keyboard.press(keys)
     // Pictures are of pages at rest: fonts there, nothing asked for any more, no animation on its way.
     await page.waitForLoadState('load')

@@ -172,6 +172,8 @@ describe('the console in front of a real cluster', () => {
     await focused('.el-date-table td')
     await page.keyboard.press('Escape')
     await focused('#time-from')
+    await until('the calendar is gone', async () => (await page.locator('.el-picker-panel:visible').count()) === 0)
+    expect(await page.locator('#time-from').inputValue()).toBe('')
     await page.keyboard.type('2020-01-01 00:00')
     await page.keyboard.press('Tab')
     await focused('#time-to')
