@@ -14,13 +14,17 @@ const UNSURE_MS = 100
 const FRESH_MS = 25
 const MOST_FOLDERS = 10_000
 
+/** Names of files, by spider. */
+type SpidersNames = Map<string, ReadonlySet<string>>
+
 /** Where the files of this node's jobs lie, and whether they are still there. */
 export class LocalFiles {
   readonly #folders: JobFolders
   readonly #itemsDir: string | null
   readonly #names = new Map<string, FolderNames>()
-  /** Folders that were looked at in the last FRESH_MS: a page of a list asks a thousand times. */
-  readonly #fresh = new Set<string>()
+  /** What was found in the last FRESH_MS, by project and spider: a page of a list asks a thousand times. */
+  readonly #fresh = { log: new Map<string, SpidersNames>(), items: new Map<string, SpidersNames>() }
+  #isAnyFresh = false
 
   constructor(folders: JobFolders) {
     this.#folders = folders
@@ -39,16 +43,31 @@ export class LocalFiles {
   readonly url: FileUrl = (kind, project, spider, id) => {
     const root = kind === 'log' ? this.#folders.logsDir : this.#itemsDir
     if (root === null) return null
-    const names = this.#namesIn(`${root}/${project}/${spider}`)
+    const names = this.#fresh[kind].get(project)?.get(spider) ?? this.#look(kind, root, project, spider)
     if (names.size === 0 || !names.has(`${id}.${kind === 'log' ? 'log' : 'jl'}`)) return null
     return jobUrl(kind, project, spider, id)
   }
 
+  #look(kind: 'log' | 'items', root: string, project: string, spider: string): ReadonlySet<string> {
+    const names = this.#namesIn(`${root}/${project}/${spider}`)
+    if (!this.#isAnyFresh) {
+      this.#isAnyFresh = true
+      setTimeout(() => this.#forgetFresh(), FRESH_MS).unref()
+    }
+    const spiders = this.#fresh[kind].get(project) ?? new Map<string, ReadonlySet<string>>()
+    spiders.set(spider, names)
+    this.#fresh[kind].set(project, spiders)
+    return names
+  }
+
+  #forgetFresh(): void {
+    this.#isAnyFresh = false
+    this.#fresh.log.clear()
+    this.#fresh.items.clear()
+  }
+
   #namesIn(folder: string): ReadonlySet<string> {
     const known = this.#names.get(folder)
-    if (known !== undefined && this.#fresh.has(folder)) return known.names
-    if (this.#fresh.size === 0) setTimeout(() => this.#fresh.clear(), FRESH_MS).unref()
-    this.#fresh.add(folder)
     const changedAt = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0
     if (known !== undefined && known.changedAt === changedAt && known.readAt - changedAt > UNSURE_MS) return known.names
     let names: ReadonlySet<string> = NONE

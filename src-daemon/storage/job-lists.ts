@@ -12,8 +12,8 @@ import {
   type JobSort,
   type Segment,
 } from './job-sorts.ts'
-import { JOB_JSON, LISTED_MEMBERS } from './job-sql.ts'
-import { LISTED_COLUMNS, listedJson, type ListedRow } from './listed-rows.ts'
+import { JOB_JSON } from './job-sql.ts'
+import { LISTED_COLUMNS, ListedRows, type ListedRow, type ListedState } from './listed-rows.ts'
 import { readCursor, writeCursor, type Cursor } from './list-cursor.ts'
 
 export interface JobPage {
@@ -29,9 +29,6 @@ interface RowPlace {
   readonly sort_key: number | string
   readonly n: number
 }
-
-/** Scrapyd's three states. */
-type ListedState = 'pending' | 'running' | 'finished'
 
 /** Long lists of the ledger: keyset pages, JSON made by SQLite, never a whole table in memory. */
 export class JobLists {
@@ -183,10 +180,9 @@ export class JobLists {
 
   /** The rows of `listjobs.json` for one state as chunks of JSON text (objects joined by `, `, at most 1 000 each). */
   async *listed(state: ListedState, project: string | null, limit: number): AsyncGenerator<string, void, void> {
-    const { head, tail } = LISTED_MEMBERS[state]
-    const select = `${head} AS head, ${tail} AS tail, ${LISTED_COLUMNS}`
-    for await (const rows of this.#pages<ListedRow>(select, state, project, limit)) {
-      yield rows.map((row) => listedJson(state, row, this.#fileUrl)).join(', ')
+    const listed = new ListedRows(state, this.#fileUrl)
+    for await (const rows of this.#pages<ListedRow>(LISTED_COLUMNS[state], state, project, limit)) {
+      yield rows.map((row) => listed.json(row)).join(', ')
     }
   }
 

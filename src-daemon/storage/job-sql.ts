@@ -17,34 +17,3 @@ export const JOB_JSON = `json_object(
   'scheduled_by', scheduled_by, 'cancelled_by', cancelled_by, 'cancel_requested_at', ${iso('cancel_requested_at')},
   'attempt', attempt, 'runner', runner, 'runner_note', runner_note,
   'pages', pages, 'items', items, 'errors', errors, 'cpu_seconds', cpu_seconds, 'max_rss_bytes', max_rss_bytes)`
-
-/** `"name": value, …` as Python's JSON has it. */
-const members = (columns: Readonly<Record<string, string>>): string =>
-  Object.entries(columns)
-    .map(([name, column]) => `'"${name}": ' || json_quote(${column})`)
-    .join(` || ', ' || `)
-
-const NAMES = { id: 'id', project: 'project', spider: 'spider' }
-const VERSION = { version: 'version' }
-/** What a row of `listjobs.json` tells beyond Scrapyd. */
-const OURS = { priority: 'priority', cluster_node: 'node' }
-
-/**
- * The members of a row of `listjobs.json` that come before, and after, those that `listed-rows.ts` makes; in Scrapyd's order,
- * which is another for pending jobs.
- */
-export const LISTED_MEMBERS = {
-  pending: { head: members({ ...NAMES, ...VERSION }), tail: members(OURS) },
-  running: { head: members({ ...NAMES, pid: 'pid' }), tail: members({ ...VERSION, ...OURS }) },
-  finished: {
-    head: members(NAMES),
-    tail: members({
-      ...VERSION,
-      ...OURS,
-      exit_code: 'exit_code',
-      signal: 'signal',
-      outcome: 'outcome',
-      reason: 'reason',
-    }),
-  },
-} as const

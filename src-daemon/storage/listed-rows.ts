@@ -1,45 +1,116 @@
 import type { FileUrl } from './jobs.ts'
 import { scrapydTime } from './scrapyd-time.ts'
 
-/** A row of `listjobs.json` as it comes out of the database: the begin and the end of its JSON, and what is put between. */
+/** One of Scrapyd's three states. */
+export type ListedState = 'pending' | 'running' | 'finished'
+
+/** A row of `listjobs.json` as it comes out of the database. */
 export interface ListedRow {
-  readonly head: string
-  readonly tail: string
-  readonly settings: string
-  readonly args: string
   readonly id: string
   readonly project: string
   readonly spider: string
+  readonly version: string | null
+  /** JSON of a flat object; null: an empty one. */
+  readonly settings: string | null
+  readonly args: string | null
+  readonly pid: number | null
+  readonly priority: number
+  readonly node: string | null
   readonly node_id: string | null
   readonly started_at: number | null
   readonly ended_at: number | null
+  readonly exit_code: number | null
+  readonly signal: string | null
+  readonly outcome: string | null
+  readonly reason: string | null
 }
 
-/** Columns of a ListedRow beside its `head` and `tail`. */
-export const LISTED_COLUMNS = 'settings, args, id, project, spider, node_id, started_at, ended_at'
+const ALL = `id, project, spider, version, NULLIF(settings, '{}') AS settings, NULLIF(args, '{}') AS args, priority, node`
+const BEGUN = 'node_id, started_at, ended_at'
+
+/** The columns of a ListedRow that its state needs. As values: text that SQLite puts together costs more than what is made of them here. */
+export const LISTED_COLUMNS = {
+  pending: ALL,
+  running: `${ALL}, ${BEGUN}, pid`,
+  finished: `${ALL}, ${BEGUN}, exit_code, signal, outcome, reason`,
+} as const
 
 /**
- * The whole JSON of a row, with Scrapyd's members first and in its order: times in local time, and where its files can be
- * read. Spaced as Python does it, like the answer that it stands in.
+ * Makes the JSON of rows that come in an order: with Scrapyd's members first and in its order, times in local time, and where
+ * the files can be read. Spaced as Python does it, like the answer that it stands in.
  */
-export function listedJson(state: 'pending' | 'running' | 'finished', row: ListedRow, fileUrl: FileUrl): string {
-  const settings = `"settings": ${spaced(row.settings)}`
-  const args = `"args": ${spaced(row.args)}`
-  if (state === 'pending') return `{${row.head}, ${settings}, ${args}, ${row.tail}}`
-  const time = (at: number | null) => (at === null ? 'null' : `"${scrapydTime(at)}"`)
-  const url = (kind: 'log' | 'items') => {
-    const path = fileUrl(kind, row.project, row.spider, row.id, row.node_id)
-    return path === null ? 'null' : JSON.stringify(path.includes('%') ? bareNames(path) : path)
+export class ListedRows {
+  readonly #fileUrl: FileUrl
+  readonly #state: ListedState
+  #last: ListedRow | null = null
+  #lastEnd = ''
+
+  constructor(state: ListedState, fileUrl: FileUrl) {
+    this.#state = state
+    this.#fileUrl = fileUrl
   }
-  const end = state === 'finished' ? `, "end_time": ${time(row.ended_at)}` : ''
-  const times = `"start_time": ${time(row.started_at ?? row.ended_at)}${end}`
-  const files = `"log_url": ${url('log')}, "items_url": ${url('items')}`
-  return `{${row.head}, ${times}, ${files}, ${args}, ${settings}, ${row.tail}}`
+
+  json(row: ListedRow): string {
+    const names = `{"id": ${quote(row.id)}, "project": ${quote(row.project)}, "spider": ${quote(row.spider)}`
+    const settings = `"settings": ${spaced(row.settings)}`
+    const args = `"args": ${spaced(row.args)}`
+    const end = this.#end(row)
+    if (this.#state === 'pending') return `${names}, "version": ${quote(row.version)}, ${settings}, ${args}, ${end}`
+    const pid = this.#state === 'running' ? `, "pid": ${row.pid}` : ''
+    const endTime = this.#state === 'finished' ? `, "end_time": ${time(row.ended_at)}` : ''
+    const times = `"start_time": ${time(row.started_at ?? row.ended_at)}${endTime}`
+    const files = `"log_url": ${this.#url('log', row)}, "items_url": ${this.#url('items', row)}`
+    return `${names}${pid}, ${times}, ${files}, ${args}, ${settings}, ${end}`
+  }
+
+  /** What comes behind all else. Mostly that of the row before. */
+  #end(row: ListedRow): string {
+    if (this.#last === null || !hasSameEnd(row, this.#last)) {
+      const version = this.#state === 'pending' ? '' : `"version": ${quote(row.version)}, `
+      const ours = `"priority": ${row.priority}, "cluster_node": ${quote(row.node)}`
+      const ending =
+        this.#state === 'finished'
+          ? `, "exit_code": ${row.exit_code}, "signal": ${quote(row.signal)}, "outcome": ${quote(row.outcome)}, "reason": ${quote(row.reason)}`
+          : ''
+      this.#lastEnd = `${version}${ours}${ending}}`
+    }
+    this.#last = row
+    return this.#lastEnd
+  }
+
+  #url(kind: 'log' | 'items', { project, spider, id, node_id }: ListedRow): string {
+    const path = this.#fileUrl(kind, project, spider, id, node_id)
+    return quote(path !== null && path.includes('%') ? bareNames(path) : path)
+  }
+}
+
+function hasSameEnd(a: ListedRow, b: ListedRow): boolean {
+  return (
+    a.version === b.version &&
+    a.priority === b.priority &&
+    a.node === b.node &&
+    a.exit_code === b.exit_code &&
+    a.signal === b.signal &&
+    a.outcome === b.outcome &&
+    a.reason === b.reason
+  )
+}
+
+function time(at: number | null): string {
+  return at === null ? 'null' : `"${scrapydTime(at)}"`
+}
+
+/** What JSON writes as it is. */
+const PLAIN = /^[\w.:/ -]*$/
+
+function quote(text: string | null): string {
+  if (text === null) return 'null'
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 /** The JSON of a flat object, with Python's spaces. */
-function spaced(json: string): string {
-  if (json === '{}') return json
+function spaced(json: string | null): string {
+  if (json === null) return '{}'
   const members = Object.entries(JSON.parse(json) as Record<string, unknown>)
   return `{${members.map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(', ')}}`
 }

@@ -4,6 +4,9 @@ const MOST_MINUTES = 10_000
 const minutes = new Map<number, string>()
 
 const two = (value: number) => String(value).padStart(2, '0')
+/** Seconds and thousandths as text: a listing has hundreds of thousands of them. */
+const SECONDS = Array.from({ length: 60 }, (_, index) => two(index))
+const THOUSANDTHS = Array.from({ length: 1_000 }, (_, index) => `.${String(index).padStart(3, '0')}000`)
 
 /**
  * Milliseconds since 1970 as Python's `str(datetime)` gives them, in the daemon's local time: `2026-07-08 09:10:11.120000`.
@@ -19,6 +22,6 @@ export function scrapydTime(at: number): string {
     if (minutes.size >= MOST_MINUTES) minutes.clear()
     minutes.set(minute, text)
   }
-  const rest = at - minute * MINUTE
-  return `${text}${rest < 10_000 ? '0' : ''}${(rest / 1_000).toFixed(6)}`
+  const rest = Math.floor(at - minute * MINUTE)
+  return `${text}${SECONDS[Math.floor(rest / 1_000)]}${THOUSANDTHS[rest % 1_000]}`
 }
