@@ -30,7 +30,7 @@ export function useNodeActions(): NodeActions {
     failed: string,
   ): Promise<boolean> {
     try {
-      if (cluster.isMaster) cluster.put(await transport.call('patchNode', { params: { id: node.id }, body }))
+      if (cluster.isMaster) cluster.learnPause(await transport.call('patchNode', { params: { id: node.id }, body }))
       else if (body.paused === true) await transport.call('pauseNode', { body: { note: body.note ?? null } })
       else await transport.call('resumeNode')
       return true

@@ -92,6 +92,17 @@ export const useClusterStore = defineStore('cluster', () => {
     byId.value = new Map(byId.value).set(node.id, node)
   }
 
+  /** What an answer says of a node that is new here. Of one that is known, events have told since what is newer. */
+  function learn(node: Node): void {
+    if (!byId.value.has(node.id)) put(node)
+  }
+
+  /** What an answer says of a node's pause, which the request was for; of all else events may have told what is newer. */
+  function learnPause({ id, paused, pause_note }: Node): void {
+    const known = byId.value.get(id)
+    if (known !== undefined) put({ ...known, paused, pause_note })
+  }
+
   return {
     name,
     masterName,
@@ -108,7 +119,8 @@ export const useClusterStore = defineStore('cluster', () => {
     isOutOfReach,
     load,
     apply,
-    put,
+    learn,
+    learnPause,
   }
 })
 

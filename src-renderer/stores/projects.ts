@@ -28,11 +28,16 @@ export const useProjectsStore = defineStore('projects', () => {
     byName.value = new Map(byName.value).set(project.name, project)
   }
 
+  /** What an answer says of a project that is new here. Of one that is known, events have told since what is newer. */
+  function learn(project: Project): void {
+    if (!byName.value.has(project.name)) put(project)
+  }
+
   function remove(name: string): void {
     const next = new Map(byName.value)
     next.delete(name)
     byName.value = next
   }
 
-  return { byName, isLoaded, projects, spiderCount, load, apply, put, remove }
+  return { byName, isLoaded, projects, spiderCount, load, apply, learn, remove }
 })

@@ -41,6 +41,22 @@ describe('the nodes', () => {
     expect(store.isOutOfReach({ ...away, state: 'finished' })).toBe(false)
     expect(store.isOutOfReach({ ...away, node: 'nobody knows it' })).toBe(true)
   })
+
+  it('keep what events have told over an answer that comes after them', async () => {
+    const store = useClusterStore()
+    await store.load()
+    const node = store.byName.get('crawl-03')!
+    const added = { ...node, id: 'new', name: 'crawl-99', state: 'unknown' as const }
+    store.learn(added)
+    expect(store.byId.get('new')?.state).toBe('unknown')
+    store.apply({ type: 'node', seq: 2, at: '', node: { ...added, state: 'online' } })
+    store.learn(added)
+    expect(store.byId.get('new')?.state).toBe('online')
+    store.learnPause({ ...added, paused: true, pause_note: 'new disk' })
+    expect(store.byId.get('new')).toMatchObject({ state: 'online', paused: true, pause_note: 'new disk' })
+    store.learnPause({ ...added, id: 'removed meanwhile', paused: true })
+    expect(store.byId.has('removed meanwhile')).toBe(false)
+  })
 })
 
 describe('the overview', () => {
