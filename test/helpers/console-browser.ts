@@ -82,6 +82,8 @@ export function shownLines(page: Page): Promise<{ offset: number; text: string }
 export function untilText(page: Page, selector: string, pattern: RegExp): Promise<string> {
   return until(`${selector} says ${String(pattern)}`, async () => {
     const text = (await page.locator(selector).allInnerTexts()).join('\n')
-    return pattern.test(text) && text
+    if (pattern.test(text)) return text
+    // Said if it never does: the place where a test fails tells nothing of what was on the screen.
+    throw new Error(`${page.url()}: ${text}\n${(await page.locator('body').innerText()).slice(0, 3_000)}`)
   })
 }
