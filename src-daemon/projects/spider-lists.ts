@@ -8,8 +8,8 @@ import { lookAtSources } from './source-fingerprint.ts'
 import type { SpiderList } from './spider-list.ts'
 import { guessedSources, placeOf } from './spider-list.ts'
 
-/** One look at the files serves all who ask within so many times its own cost: looking never takes more than 5 % of the time. */
-const GLANCE_SHARE = 20
+/** One look at the files serves all who ask within so many times its own cost: looking never takes more than 2 % of the time. */
+const GLANCE_SHARE = 50
 /** A project whose list failed is tried again when asked, at most so often while its files do not change. */
 const RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 60_000
