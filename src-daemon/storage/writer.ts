@@ -11,7 +11,7 @@ interface Waiting {
 const BATCH = 500
 
 /** Under load, patient steps wait up to so long (ms) since the last commit, so that more of them share one. */
-const PATIENCE_MS = 100
+const PATIENCE_MS = 25
 
 /** Under load: so many patient steps within RUSH_MS. */
 const RUSH = 10
