@@ -426,23 +426,20 @@ export async function longQueue(): Promise<readonly Row[]> {
   try {
     await hammer(`${ours.url}/schedule.json`, 10_000, 16, () => 'project=bench&spider=noop')
     const before = pssMiB(ours.pid)
-    const at = async (left: number) => {
-      for (;;) {
-        const { pending } = (await (await fetch(`${ours.url}/daemonstatus.json`)).json()) as { pending: number }
-        if (pending <= left) return performance.now()
-        await delay(50)
-      }
-    }
-    const first = [await at(9_900), await at(9_000)] as const
-    const last = [await at(1_000), await at(100)] as const
-    await untilIdle(ours.url)
-    const rate = ([from, to]: readonly [number, number]) => (900 * 60_000) / (to - from)
+    await untilIdle(ours.url, 500)
+    // By the ends that are on record: the first jobs are over before the last ones are asked for.
+    const db = new SqliteDatabase(join(ours.folder, 'dbs', 'scrapyd_service.db'), { readonly: true })
+    const ends = db.prepare('SELECT ended_at FROM jobs ORDER BY ended_at').pluck().all() as number[]
+    db.close()
+    const rate = (from: number, to: number) => ((to - from) * 60_000) / ((ends[to] ?? 0) - (ends[from] ?? 0))
+    const first = rate(0, 999)
+    const last = rate(ends.length - 1_000, ends.length - 1)
     const growth = pssMiB(ours.pid) - before
     return [
-      row('10 000 jobs at once: first 1 000', 'jobs/min', rate(first), null, { text: '–', met: null }),
-      row('10 000 jobs at once: last 1 000', 'jobs/min', rate(last), null, {
+      row('10 000 jobs at once: first 1 000', 'jobs/min', first, null, { text: '–', met: null }),
+      row('10 000 jobs at once: last 1 000', 'jobs/min', last, null, {
         text: 'no slowdown',
-        met: rate(last) >= 0.9 * rate(first),
+        met: last >= 0.9 * first,
       }),
       row('… growth of the daemon’s memory', 'MiB', growth, null, { text: 'flat', met: growth < 30 }),
     ]
