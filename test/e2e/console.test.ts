@@ -165,7 +165,9 @@ describe('the console in front of a real cluster', () => {
       until(`${selector} has the focus`, async () => (await page.locator(`${selector}:focus`).count()) === 1)
     await page.getByRole('button', { name: '时间', exact: true }).press('Enter')
     await page.locator('#time-from').waitFor()
-    for (let option = 0; option < 4; option += 1) await page.keyboard.press('Tab')
+    const isThere = async () => (await page.locator('#time-from:focus').count()) === 1
+    // Past the button and the presets; the menu may take the focus only after it is shown.
+    for (let steps = 0; steps < 12 && !(await isThere()); steps += 1) await page.keyboard.press('Tab')
     await focused('#time-from')
     // A calendar can be entered and left again.
     await page.keyboard.press('ArrowDown')
@@ -197,6 +199,7 @@ describe('the console in front of a real cluster', () => {
     )
     const ask = async (words: string, answer: RegExp) => {
       await page.keyboard.press('Control+k')
+      await page.locator('[role=combobox]:focus').waitFor()
       await page.keyboard.type(words)
       expect(await page.getByRole('combobox').inputValue()).toBe(words)
       await untilText(page, '[role=option][aria-selected=true]', answer)

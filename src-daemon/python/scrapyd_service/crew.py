@@ -147,8 +147,16 @@ def work(connection, marker):
     seat."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
-    supervisor = Supervisor("warm")
     pending = b""
+
+    def over():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        marker.clear()
+
+    supervisor = Supervisor("warm", over)
 
     def report(message):
         try:
@@ -188,11 +196,6 @@ def work(connection, marker):
         if isinstance(end, Seat):
             os.environ.update(job["variables"])
             return end
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.dup2(nothing, 1)
-        os.dup2(nothing, 2)
-        marker.clear()
         if end == ENDED and _has_children():
             # Something of the job could not be killed; it is not to be taken for a part of the next one.
             os._exit(0)

@@ -58,10 +58,15 @@ class Seat:
 
 
 class Supervisor:
-    """Supervises runs in this process, one after the other."""
+    """Supervises runs in this process, one after the other.
 
-    def __init__(self, mode):
+    `over` is called at the end of each, before anybody can know of it. Without it this process is for one run, and ends
+    with it.
+    """
+
+    def __init__(self, mode, over=None):
         self._mode = mode
+        self._over = over
         self._is_subreaper = False
 
     def supervise(self, folder, job, report, leave):
@@ -83,11 +88,11 @@ class Supervisor:
             started_at = milliseconds()
             pid = os.fork()
         except ClaimLost:
-            os.close(alive)
+            self._leave_run(alive)
             report({"lost": True})
             return CLAIM_LOST
         except OSError as error:
-            os.close(alive)
+            self._leave_run(alive)
             return _not_prepared(folder, report, error)
         if pid == 0:
             _become_group_leader(0)
@@ -102,7 +107,12 @@ class Supervisor:
             return self._watch_over(folder, job, report, pid, started_at, alive, gatekeeper, record)
         finally:
             record.close()
-            # Last: whoever reads the end of it finds everything else done.
+            self._leave_run(alive)
+
+    def _leave_run(self, alive):
+        """Whoever reads the end of the FIFO finds nothing left that belongs to the run."""
+        if self._over is not None:
+            self._over()
             os.close(alive)
 
     def _watch_over(self, folder, job, report, pid, started_at, alive, gatekeeper, record):

@@ -145,7 +145,7 @@ describe('a run that has ended meanwhile', () => {
     const { pid, supervisorPid } = recordOf(spec.runDir, 'start') as { pid: number; supervisorPid: number }
     process.kill(supervisorPid, 'SIGKILL')
     process.kill(pid, 'SIGKILL')
-    await waitForEnd(pid)
+    await Promise.all([pid, supervisorPid].map(waitForEnd))
     const record = endOf((await adopt(spec)).adoption)
     expect(record).toMatchObject({ seen: 'gone', exitCode: null, signal: null, pid })
   })
