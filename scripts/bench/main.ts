@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../lib/root.ts'
 import { table, type Row } from './figures.ts'
@@ -25,7 +25,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'start-warm': () => startDelay('on'),
   'jobs-cold': () => throughput('off'),
   'jobs-warm': () => throughput('on'),
-  'jobs-300': () => throughput('on', 300),
+  'jobs-300': () => throughput('on', { count: 300, kind: 'newspapers' }),
+  'jobs-300-stubs': () => throughput('on', { count: 300, kind: 'stubs' }),
   'stock-default': stockByDefault,
   'memory-cold': () => jobMemory('off'),
   'memory-warm': () => jobMemory('on'),
@@ -71,5 +72,6 @@ if (unknown.length > 0) {
     '',
   ].join('\n')
   console.log(report)
+  mkdirSync(join(root, '.data'), { recursive: true })
   writeFileSync(join(root, '.data', 'bench.md'), report)
 }
