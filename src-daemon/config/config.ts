@@ -7,6 +7,8 @@ export interface Config {
   readonly python: Readonly<Record<string, string>>
   /** `warm_runner` by project name, from `[warm_runner]`. */
   readonly warmRunner: Readonly<Record<string, WarmRunner>>
+  /** What a job imports of its project, by project name, from `[spider_modules]`. */
+  readonly spiderModules: Readonly<Record<string, SpiderModules>>
   readonly scrapyd: ScrapydConfig
   /** Endpoints that were switched off (`cancel.json =`). */
   readonly disabledServices: ReadonlySet<string>
@@ -16,6 +18,9 @@ export interface Config {
 
 /** Whether spiders start from a warm Python process; `auto`: wherever it is safe. */
 export type WarmRunner = 'on' | 'off' | 'auto'
+
+/** Of a project's spider modules a job imports its spider's `own`, or `all` of them as Scrapy does. */
+export type SpiderModules = 'own' | 'all'
 
 export type Identity = 'master' | 'slave'
 

@@ -9,7 +9,13 @@ import type { OptionValues, ReadOptions } from './option-values.ts'
 import { readOptions } from './option-values.ts'
 import type { Assignment, Origin } from './origin.ts'
 import type { Named } from './projects-sections.ts'
-import { projectsOfScrapyCfg, readInterpreters, readProjects, readWarmRunners } from './projects-sections.ts'
+import {
+  projectsOfScrapyCfg,
+  readInterpreters,
+  readProjects,
+  readSpiderModules,
+  readWarmRunners,
+} from './projects-sections.ts'
 import type { FoundSection } from './read-sources.ts'
 import { readSources } from './read-sources.ts'
 import { closestScrapyCfg } from './scrapy-cfg.ts'
@@ -56,12 +62,20 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
   const projects = gatherProjects(assignments, contents.sections, cluster.localCrawlerCodePath, input.cwd)
   const interpreters = readInterpreters(assignments, [...projects.values.keys()])
   const warmRunners = readWarmRunners(assignments, [...projects.values.keys()])
+  const spiderModules = readSpiderModules(assignments, [...projects.values.keys()])
   const services = readServices(assignments, cluster.identity)
   const consistency = checkConsistency({ cluster, scrapyd }, options)
 
-  const problems = [contents, options, projects, interpreters, warmRunners, services, consistency].flatMap(
-    (part) => part.problems,
-  )
+  const problems = [
+    contents,
+    options,
+    projects,
+    interpreters,
+    warmRunners,
+    spiderModules,
+    services,
+    consistency,
+  ].flatMap((part) => part.problems)
   if (problems.length > 0) throw new ConfigError(inReadingOrder(problems, contents.files))
 
   const config: Config = {
@@ -69,6 +83,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
     projects: [...projects.values.values()],
     python: record(interpreters.values),
     warmRunner: record(warmRunners.values),
+    spiderModules: record(spiderModules.values),
     scrapyd,
     disabledServices: new Set(services.disabled.keys()),
     warnings: [
@@ -77,6 +92,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
       ...projects.warnings,
       ...interpreters.warnings,
       ...warmRunners.warnings,
+      ...spiderModules.warnings,
       ...consistency.warnings,
     ],
   }
@@ -85,6 +101,7 @@ export function loadConfig(input: LoadConfigInput): LoadedConfig {
     ...prefixed('projects', projects.origins),
     ...prefixed('python', interpreters.origins),
     ...prefixed('warm_runner', warmRunners.origins),
+    ...prefixed('spider_modules', spiderModules.origins),
     ...prefixed('services', services.disabled),
   ])
   const values = { ...options.values, 'cluster.node_name': cluster.nodeName }

@@ -357,6 +357,10 @@ export const SECTIONS = [
   { name: 'projects', doc: 'name = folder that holds scrapy.cfg (itself, or within two levels up or down).' },
   { name: 'python', doc: "name = path of the interpreter for a project. Left out: the project's own .venv or venv." },
   { name: 'warm_runner', doc: 'name = on, off or auto for one project; the others go by the option of that name.' },
+  {
+    name: 'spider_modules',
+    doc: 'name = own or all: what a job imports of its project, the module of its spider alone (the default) or all, as Scrapy does.',
+  },
   { name: 'scrapyd', doc: 'The daemon.' },
   { name: 'services', doc: 'endpoint.json = class path; an empty value switches the endpoint off.' },
   { name: 'master-services', doc: 'The same, for a master.' },

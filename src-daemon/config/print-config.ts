@@ -41,6 +41,7 @@ export function printConfig({ config, origins, values, files }: LoadedConfig): s
     ),
     named('python', Object.entries(config.python)),
     named('warm_runner', Object.entries(config.warmRunner)),
+    named('spider_modules', Object.entries(config.spiderModules)),
     section('scrapyd'),
     named(
       'services',

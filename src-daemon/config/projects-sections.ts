@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { ConfigProblem } from '../errors.ts'
 import { ConfigError } from '../errors.ts'
-import type { ProjectConfig, WarmRunner } from './config.ts'
+import type { ProjectConfig, SpiderModules, WarmRunner } from './config.ts'
 import { nearestName } from './nearest-name.ts'
 import { parseCommand, parseValue } from './option-value.ts'
 import { continuation } from './option-values.ts'
@@ -19,7 +19,8 @@ export interface Named<T> {
   readonly warnings: readonly string[]
 }
 
-const WARM_RUNNER = { kind: 'choice', of: ['on', 'off', 'auto'] } as const
+const WARM_RUNNER = ['on', 'off', 'auto'] as const satisfies readonly WarmRunner[]
+const SPIDER_MODULES = ['own', 'all'] as const satisfies readonly SpiderModules[]
 const TAKES = 'it takes a folder that holds scrapy.cfg, itself or within two levels up or down'
 
 /** `[projects]`. Relative paths start from `codePath` (`local_crawler_code_path`), else from the file's folder. */
@@ -87,11 +88,28 @@ export function readInterpreters(assignments: readonly Assignment[], projects: r
 
 /** `[warm_runner]`: how spiders of single projects start. */
 export function readWarmRunners(assignments: readonly Assignment[], projects: readonly string[]): Named<WarmRunner> {
-  const found = emptyNamed<WarmRunner>()
-  for (const assignment of lastOf(assignments, 'warm_runner')) {
+  return readChoices(assignments, projects, 'warm_runner', WARM_RUNNER)
+}
+
+/** `[spider_modules]`: what the jobs of single projects import. */
+export function readSpiderModules(
+  assignments: readonly Assignment[],
+  projects: readonly string[],
+): Named<SpiderModules> {
+  return readChoices(assignments, projects, 'spider_modules', SPIDER_MODULES)
+}
+
+function readChoices<T extends string>(
+  assignments: readonly Assignment[],
+  projects: readonly string[],
+  section: string,
+  choices: readonly T[],
+): Named<T> {
+  const found = emptyNamed<T>()
+  for (const assignment of lastOf(assignments, section)) {
     const { name, value, base } = assignment
     if (value === '') continue
-    const parsed = parseValue(WARM_RUNNER, value, base)
+    const parsed = parseValue({ kind: 'choice', of: choices }, value, base)
     const wrong = 'problem' in parsed ? parsed.problem : null
     const problem = projectNameProblem(name) ?? continuation(assignment)?.problem ?? wrong
     if (problem !== null) {
@@ -99,7 +117,7 @@ export function readWarmRunners(assignments: readonly Assignment[], projects: re
       continue
     }
     found.warnings.push(...strangerWarnings(assignment, projects))
-    found.values.set(name, value.toLowerCase() as WarmRunner)
+    found.values.set(name, value.toLowerCase() as T)
     found.origins.set(name, assignment.origin)
   }
   return found

@@ -29,7 +29,7 @@ interface ReadEntry extends IniEntry {
 }
 
 /** Names of projects keep their case in every file. */
-const NAMES_OF_PROJECTS = new Set(['projects', 'python', 'warm_runner'])
+const NAMES_OF_PROJECTS = new Set(['projects', 'python', 'warm_runner', 'spider_modules'])
 const PYTHON_DEFAULT_SECTION = 'DEFAULT'
 
 /** Reads the files that exist. */

@@ -19,7 +19,7 @@ const PULL_TIMEOUT_MS = 120_000
 
 /** What the projects of a node are made of. */
 export interface OpenProjectsOptions {
-  readonly config: Pick<Config, 'cluster' | 'projects' | 'python' | 'scrapyd'>
+  readonly config: Pick<Config, 'cluster' | 'projects' | 'python' | 'spiderModules' | 'scrapyd'>
   readonly stores: {
     readonly projects: ProjectStore
     readonly versions: VersionStore
@@ -73,7 +73,17 @@ export async function openProjects(options: OpenProjectsOptions): Promise<Projec
     },
   })
   await registry.start()
-  return new Projects({ registry, lists, versions, git, pullCode, pulls: stores.pulls, python: scrapyd.python })
+  return new Projects({
+    registry,
+    lists,
+    versions,
+    git,
+    pullCode,
+    pulls: stores.pulls,
+    python: scrapyd.python,
+    // Own properties only: a project may be called `constructor`.
+    importsAll: (name) => Object.hasOwn(config.spiderModules, name) && config.spiderModules[name] === 'all',
+  })
 }
 
 function listed({ name, projectDir, settingsModule }: ResolvedProject) {

@@ -23,6 +23,8 @@ export interface ProjectsParts {
   readonly pulls: PullStore
   /** `python` of the configuration: for projects that neither name an interpreter nor have their own. */
   readonly python: string
+  /** Whether the jobs of a project import all of its spider modules, as Scrapy does, not only that of their spider. */
+  readonly importsAll: (project: string) => boolean
 }
 
 /** The spiders of a project as this node's Python loaded them. */
@@ -148,7 +150,7 @@ export class Projects {
 
   /** Throws, with the reason for the job, where the spider cannot be run. */
   async runnable(name: string, spider: string, version: string | null): Promise<RunnableSpider> {
-    const { registry, lists, versions, python } = this.#parts
+    const { registry, lists, versions, python, importsAll } = this.#parts
     const project = await registry.resolve(name)
     const commit = await versions.require(name, version)
     const { listing, fingerprint } = await lists.get(name)
@@ -158,7 +160,7 @@ export class Projects {
       projectDir,
       settingsModule,
       python: findPython(projectDir, project.python, python),
-      spiderModule: moduleOf(listing, spider),
+      spiderModule: importsAll(name) ? null : moduleOf(listing, spider),
       codeVersion: codeVersionOf(commit, fingerprint),
       version: commit,
     }

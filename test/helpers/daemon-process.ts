@@ -24,6 +24,8 @@ export interface DaemonOptions {
   readonly python?: Readonly<Record<string, string>>
   /** `[warm_runner]` */
   readonly warmRunner?: Readonly<Record<string, string>>
+  /** `[spider_modules]` */
+  readonly spiderModules?: Readonly<Record<string, string>>
   /** More of `[scrapyd]`; it listens on a free port and runs the interpreter of the tests unless told. */
   readonly scrapyd?: Values
   readonly cluster?: Values
@@ -317,6 +319,7 @@ export class DaemonProcess {
       projects,
       python,
       warmRunner,
+      spiderModules,
       scrapyd,
       cluster,
       services,
@@ -330,6 +333,7 @@ export class DaemonProcess {
       ...section('projects', projects ?? {}),
       ...section('python', python ?? {}),
       ...section('warm_runner', warmRunner ?? {}),
+      ...section('spider_modules', spiderModules ?? {}),
       ...section('scrapyd', { http_port: 0, python: testPython(), items_dir: 'items', ...scrapyd }),
       ...(services === undefined ? [] : section('services', services)),
     ]

@@ -414,6 +414,14 @@ describe('projects', () => {
     expect(() => folder.loadText('[warm_runner]\npapers = hot\n')).toThrow('it takes on or off or auto')
   })
 
+  it('reads which modules the jobs of single projects import', () => {
+    folder.project('a')
+    const { config } = folder.loadText('[projects]\nPapers = ../a\n[spider_modules]\nPapers = All\npaper = own\n')
+    expect({ ...config.spiderModules }).toEqual({ Papers: 'all', paper: 'own' })
+    expect(config.warnings).toEqual([expect.stringContaining("the nearest known one is 'Papers'")])
+    expect(() => folder.loadText('[spider_modules]\nPapers = one\n')).toThrow('it takes own or all')
+  })
+
   it('starts although an interpreter is not there yet', () => {
     folder.project('a')
     const { config } = folder.loadText('[projects]\na = ../a\n[python]\na = x/python\n[scrapyd]\npython = y/python\n')

@@ -82,6 +82,7 @@ async function open(cluster: Partial<Config['cluster']> = {}, more: Record<strin
       },
       projects: Object.entries(paths).map(([name, path]) => ({ name, path, source: 'config' as const })),
       python: { shop: '/opt/shop/python' },
+      spiderModules: {},
       scrapyd: { python: 'python3' } as Config['scrapyd'],
     },
     stores,
