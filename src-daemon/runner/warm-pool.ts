@@ -99,7 +99,8 @@ export class WarmPool {
   }
 
   #warmth(key: string, spec: RunSpec): Warmth | string {
-    const version = `${identityOf(spec.python, this.#options.environment)}\0${spec.codeVersion}`
+    const interpreter = identityOf(spec.python, this.#options.environment)
+    const version = `${interpreter}\0${spec.codeVersion}`
     const failure = this.#failures.get(key)
     if (failure !== undefined && failure.version === version && failure.count >= MAX_FAILURES) {
       if (performance.now() - failure.at < RETRY_MS) return failure.reason
@@ -108,7 +109,9 @@ export class WarmPool {
     const known = this.#warmths.get(key)
     if (known !== undefined) {
       if (known.version === version) return known
-      this.#options.log.info(`the code of ${spec.project} has changed: its warm process is replaced`)
+      const isUpgrade = !known.version.startsWith(`${interpreter}\0`)
+      const what = isUpgrade ? `the interpreter ${spec.python}` : `the code of ${spec.project}`
+      this.#options.log.info(`${what} has changed: its warm process is replaced`)
       this.#retire(key, known)
     }
     this.#makeRoom()

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
@@ -221,14 +231,26 @@ class Changing(scrapy.Spider):
       }
     })
 
-    it('takes another process when a package was installed', async () => {
+    const installed = (packagesDir: string) => writeFileSync(join(packagesDir, 'another.py'), '')
+    const upgraded = (_packagesDir: string, python: string) => {
+      copyFileSync(python, `${python}.new`)
+      renameSync(`${python}.new`, python)
+    }
+    it.each([
+      ['a package was installed', installed, /^the packages of .* have changed/],
+      ['the interpreter was upgraded', upgraded, /^the interpreter .* has changed/],
+    ])('takes another process when %s', async (_what, change, words) => {
       const { python, packagesDir } = interpreterWithPackages({ installed: 'VERSION = "old"\n' })
+      // Its own file, not a link to one that is not the test's to change.
+      const program = realpathSync(python)
+      rmSync(python)
+      copyFileSync(program, python)
       const runner = open()
       const first = await begin(runner, { python })
-      writeFileSync(join(packagesDir, 'another.py'), '')
+      change(packagesDir, python)
       const second = await begin(runner, { python })
       expect(second.warmPid).not.toBe(first.warmPid)
-      expect(said).toEqual([expect.stringMatching(/^the packages of .* have changed/)])
+      expect(said).toEqual([expect.stringMatching(words)])
       await Promise.all([first.run.kill(), second.run.kill()])
     })
   })
