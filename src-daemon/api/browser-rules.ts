@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { HttpError } from './http-error.ts'
+import { wantsPage } from './page-request.ts'
 import { headerText } from './visit.ts'
 
 export interface BrowserRulesOptions {
@@ -107,7 +108,7 @@ function isBrowser({ headers }: IncomingMessage): boolean {
     headers['accept-language'] !== undefined ||
     headers.referer !== undefined ||
     headers['user-agent']?.startsWith('Mozilla/') === true ||
-    headers.accept?.includes('text/html') === true
+    wantsPage(headers)
   )
 }
 

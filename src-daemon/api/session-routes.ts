@@ -8,6 +8,7 @@ import { readForm } from './form-body.ts'
 import { readJson } from './json-body.ts'
 import type { ServerLimits } from './limits.ts'
 import { LOGIN_CSP, loginPage } from './login-page.ts'
+import { wantsPage } from './page-request.ts'
 import { parseContentType } from './request-body.ts'
 import type { Visit } from './visit.ts'
 
@@ -108,7 +109,7 @@ export class SessionRoutes {
 
 /** A browser that opens an address, not a script or a program. */
 function isPageRequest({ method, headers }: IncomingMessage): boolean {
-  return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true
+  return (method === 'GET' || method === 'HEAD') && wantsPage(headers)
 }
 
 function isConsole({ headers }: IncomingMessage): boolean {

@@ -44,6 +44,14 @@ describe('HTTP Basic', () => {
     expect(server.scrapyd.calls).toEqual([])
   })
 
+  it("challenges Java's own client, which names text/html in every request and waits for the challenge", async () => {
+    await start()
+    const headers = { 'User-Agent': 'Java/21.0.5', Accept: 'text/html, image/gif, image/jpeg, */*; q=0.2' }
+    const answer = await server.get('/daemonstatus.json', { headers })
+    expect([answer.status, await answer.text()]).toEqual([401, 'Unauthorized'])
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Basic realm="Scrapyd"/)
+  })
+
   it('does not challenge the console, which has a login of its own', async () => {
     await start()
     const answer = await server.get('/api/node', { headers: { 'X-Requested-With': 'console' } })

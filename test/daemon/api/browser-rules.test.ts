@@ -62,6 +62,8 @@ describe('the Host of a browser', () => {
     await start()
     expect((await ask('POST', 'anything.example', 'User-Agent: curl/8.0', 'Accept: */*')).status).toBe(200)
     expect((await ask('POST', 'anything.example', 'User-Agent: python-requests/2.32')).status).toBe(200)
+    const java = ['User-Agent: Java/21.0.5', 'Accept: text/html, image/gif, image/jpeg, */*; q=0.2']
+    expect((await ask('POST', 'anything.example', ...java)).status).toBe(200)
   })
 })
 
