@@ -34,8 +34,8 @@ export interface FieldError {
 export const notFound = (message = 'Not Found') => new HttpError(404, 'not-found', message)
 
 /** `allow` is the value of the `Allow` header. */
-export const methodNotAllowed = (method: string, allow: string) =>
-  new HttpError(405, 'method-not-allowed', `Method ${method} is not allowed here`, { Allow: allow })
+export const methodNotAllowed = (method: string, allow: string, message = `Method ${method} is not allowed here`) =>
+  new HttpError(405, 'method-not-allowed', message, { Allow: allow })
 
 export const malformed = (message: string) => new HttpError(400, 'malformed-request', message)
 

@@ -19,6 +19,12 @@ import type { WebserviceAnswer } from './webservice-calls.ts'
 import { readInput } from './webservice-input.ts'
 import type { WebserviceInput } from './webservice-input.ts'
 
+/**
+ * Scrapyd does not look at a body that is no form: clients send one (`{}`) beside a complete query, and are told what is
+ * missing otherwise. Of our own services it could be meant: "pull this project" must not become "pull all projects".
+ */
+const OURS: ReadonlySet<Webservice['name']> = new Set(['pullcode', 'addproject'])
+
 export interface WebservicesOptions {
   readonly api: ScrapydApi
   readonly nodeName: string
@@ -76,12 +82,14 @@ export class WebservicesRoutes {
       return
     }
     if (method !== service.method && !(method === 'HEAD' && service.method === 'GET')) {
-      throw methodNotAllowed(method, allow)
+      // In Scrapyd's words, as all messages that it has.
+      const expected = `UnsupportedMethod: Expected one of [b'HEAD', b'OPTIONS', b'${service.method}']`
+      throw methodNotAllowed(method, allow, expected)
     }
     const query = parseQuery(request.url ?? '', limits.parameters)
     // Scrapyd takes parameters of a POST from the query, too; what the body says wins.
     const parameters =
-      service.method === 'GET' || (hasOtherBody(request) && isEnough(query, service))
+      service.method === 'GET' || (hasOtherBody(request) && !OURS.has(service.name))
         ? query
         : (await this.#form(request, response, service)).withFallback(query)
     const input = readInput(service, parameters, clusterName !== null)
@@ -158,15 +166,6 @@ export class WebservicesRoutes {
     }
     this.#send(request, response, status, { status: 'error', message: messageOf(error) })
   }
-}
-
-/**
- * Scrapyd does not look at a body that is no form, and clients send one (`{}`) beside a complete query. Of our own services
- * it could be meant: "pull this project" must not become "pull all projects".
- */
-function isEnough(query: Parameters, { name, parameters }: Webservice): boolean {
-  const isOurs = name === 'pullcode' || name === 'addproject'
-  return !isOurs && parameters.every((parameter) => !parameter.required || query.first(parameter.name) !== undefined)
 }
 
 /** What is understood but refused is answered with 200, as Scrapyd does; what this daemon cannot do is not. */

@@ -18,6 +18,8 @@ interface Question {
   readonly form?: Form
   /** Sent as it is. */
   readonly raw?: string
+  /** Of the body; that of a form unless told. */
+  readonly type?: string
 }
 
 const emptyZip = new Uint8Array(22)
@@ -75,6 +77,12 @@ const questions: readonly Question[] = [
   post('/schedule.json', ['project', 'p'], ['spider', 's'], ['priority', '']),
   post('/schedule.json', ['project', 'p'], ['spider', 's'], ['priority', "1'0"]),
   post('/addversion.json', project, ['version', '0.1'], ['egg', new TextEncoder().encode('invalid')]),
+  // A body that is no form is not looked at.
+  { method: 'POST', path: '/schedule.json', raw: '{"project": "quotesbot"}', type: 'application/json' },
+  { method: 'POST', path: '/schedule.json?project=quotesbot', raw: 'spider=x', type: 'text/plain' },
+  { method: 'POST', path: '/cancel.json?project=quotesbot&job=aaa', raw: '{}', type: 'application/json' },
+  { method: 'POST', path: '/addversion.json', raw: 'project=quotesbot', type: 'multipart/mixed; boundary=x' },
+  { method: 'POST', path: '/delproject.json', raw: '["quotesbot"]', type: 'application/json' },
   // What is asked for does not exist: project first, then version, then spider.
   get('/listspiders.json', ['project', 'nonexistent']),
   get('/listspiders.json', ['project', 'nonexistent'], ['_version', 'nonexistent']),
@@ -117,7 +125,7 @@ const questions: readonly Question[] = [
   post('/cancel.json', project, job, ['signal', 'TERM']),
 ]
 
-function send(url: string, { method, path, form = [], raw }: Question, headers: Record<string, string> = {}) {
+function send(url: string, { method, path, form = [], raw, type }: Question, headers: Record<string, string> = {}) {
   const text =
     raw ?? new URLSearchParams(form.map(([name, value]): [string, string] => [name, String(value)])).toString()
   const isMultipart = form.some(([, value]) => typeof value !== 'string')
@@ -129,7 +137,10 @@ function send(url: string, { method, path, form = [], raw }: Question, headers: 
   const isPost = method === 'POST'
   return fetch(url + path + (isPost || text === '' ? '' : `?${text}`), {
     method,
-    headers: { ...headers, ...(isPost && !isMultipart ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {}) },
+    headers: {
+      ...headers,
+      ...(isPost && !isMultipart ? { 'Content-Type': type ?? 'application/x-www-form-urlencoded' } : {}),
+    },
     ...(isPost ? { body: isMultipart ? body : text } : {}),
   })
 }
@@ -303,8 +314,17 @@ describe('beside a stock Scrapyd 1.6', () => {
       })
     }
     expect((await schedule(['setting', 'NO_VALUE'])).said).toMatchObject({ status: 'error' })
-    const wrongMethod = await answerOf(daemon.url, get('/schedule.json'))
-    expect(wrongMethod).toMatchObject({ status: 405, allow: 'OPTIONS, HEAD, POST', said: { status: 'error' } })
+    // A wrong method: the words are the same, the status tells.
+    for (const [question, allow] of [
+      [get('/schedule.json'), 'OPTIONS, HEAD, POST'],
+      [post('/daemonstatus.json'), 'OPTIONS, HEAD, GET'],
+    ] as const) {
+      expect(await answerOf(daemon.url, question)).toEqual({
+        ...(await answerOf(stock.url, question)),
+        status: 405,
+        allow,
+      })
+    }
   })
 
   it('takes no eggs, and says how projects are exposed', async () => {

@@ -70,7 +70,11 @@ describe('the web services', () => {
       const wrong = await server.get(`/${service}.json`, { method: method === 'GET' ? 'DELETE' : 'GET' })
       expect(wrong.status).toBe(405)
       expect(wrong.headers.get('allow')).toBe(`OPTIONS, HEAD, ${method}`)
-      expect(await wrong.json()).toMatchObject({ status: 'error', node_name: 'node1' })
+      expect(await wrong.json()).toMatchObject({
+        status: 'error',
+        message: `UnsupportedMethod: Expected one of [b'HEAD', b'OPTIONS', b'${method}']`,
+        node_name: 'node1',
+      })
     }
   })
 
@@ -153,12 +157,15 @@ describe('schedule.json', () => {
     expect(server.scrapyd.last?.input).toMatchObject({ project: 'news', spider: 'two', args: { a: '1' } })
   })
 
-  it('takes a complete query beside a body that is no form, as Scrapyd does', async () => {
+  it('looks at the query alone beside a body that is no form, as Scrapyd does', async () => {
     const send = (path: string) =>
       server.get(path, { method: 'POST', body: '{"spider": "two"}', headers: { 'Content-Type': 'application/json' } })
     expect((await send('/schedule.json?project=news&spider=one')).status).toBe(200)
     expect(server.scrapyd.last?.input).toMatchObject({ project: 'news', spider: 'one', args: {} })
-    expect((await send('/schedule.json?project=news')).status).toBe(415)
+    expect(await (await send('/schedule.json?project=news')).json()).toMatchObject({
+      status: 'error',
+      message: "'spider' parameter is required",
+    })
     expect((await send('/pullcode.json?project=news')).status).toBe(415)
     expect((await send('/addproject.json?project=news')).status).toBe(415)
     expect(server.scrapyd.calls).toHaveLength(1)
