@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Node, NodeSelf } from '../api/contract/values.ts'
 import { NodeUnreachableError } from '../errors.ts'
 import type { NodeRow } from '../storage/nodes.ts'
@@ -67,7 +68,7 @@ export class ClusterNode {
   }
 
   goAway(reason: string): void {
-    this.#away.abort(new NodeUnreachableError(`offline: ${reason}`))
+    this.#away.abort(new NodeUnreachableError(reasonText('offline', { detail: reason })))
     this.#away = new AbortController()
   }
 

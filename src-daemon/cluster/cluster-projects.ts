@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import type { NodeDetailRow, ProjectVersionInput, Requester } from '../api/contract/scrapyd-api.ts'
 import type { Node, Project, ProjectCode, SpiderList } from '../api/contract/values.ts'
 import { InvalidParameterError, NodeUnreachableError, ProjectNotFoundError } from '../errors.ts'
@@ -255,13 +256,15 @@ export class ClusterProjects {
         for (const waiting of store.tasks(node.id)) if (isAbout(waiting, body.project)) store.deleteTask(waiting.n)
         store.addTask(node.id, task, JSON.stringify(body), Date.now())
       })
-      return detail(node.name, false, `${why}; it gets this when it is back`)
+      return detail(node.name, false, `${why}; ${reasonText('getsItLater')}`)
     }
     const slaves = nodes.list().filter((node) => node.row.kind !== 'scrapyd')
     const results = await concurrently(slaves, AT_ONCE, async (node) => {
-      if (!node.isOnline) return later(node, `offline (${node.row.last_error ?? 'not seen yet'})`)
+      if (!node.isOnline) {
+        return later(node, reasonText('offlineNow', { detail: node.row.last_error ?? reasonText('neverSeen') }))
+      }
       // In order: what it missed before comes first.
-      if (store.tasks(node.id).length > 0) return later(node, 'something else still waits for it')
+      if (store.tasks(node.id).length > 0) return later(node, reasonText('othersFirst'))
       try {
         return await ask(node)
       } catch (error) {

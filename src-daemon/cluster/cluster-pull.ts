@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { waitingStep } from '../api/contract/pull-steps.ts'
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Requester } from '../api/contract/scrapyd-api.ts'
 import type { Pull, PullStep } from '../api/contract/values.ts'
 import { NodeNotFoundError, NodeUnreachableError } from '../errors.ts'
@@ -103,7 +104,10 @@ export class ClusterPull {
         const progress = (rows: readonly PullStep[]) => tell(node.name, [...others, ...rows])
         this.#progress.set(place, progress)
         try {
-          if (!node.isOnline) throw new NodeUnreachableError(`offline: ${node.row.last_error ?? 'not seen yet'}`)
+          if (!node.isOnline) {
+            const detail = node.row.last_error ?? reasonText('neverSeen')
+            throw new NodeUnreachableError(reasonText('offline', { detail }))
+          }
           // What it tells of its progress may be lost when its stream is cut; that it was asked is known here.
           progress([{ ...waitingStep(name, node.name), state: 'running', message: 'pulling' }])
           const reply = await clients

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import { ConfigError } from '../errors.ts'
 import type { IniEntry } from './ini-file.ts'
 import { parseIni } from './ini-file.ts'
@@ -38,7 +39,7 @@ export function settingsEntries(cfgFile: string): readonly SettingsEntry[] {
   const file = readTextFile(cfgFile)
   if (file.found === 'problem') throw new ConfigError([file.problem])
   if (file.found === 'nothing') {
-    throw new ConfigError([{ source: cfgFile, line: null, option: null, message: 'does not exist' }])
+    throw new ConfigError([{ source: cfgFile, line: null, option: null, message: reasonText('missing') }])
   }
   const ini = parseIni(file.text, cfgFile, 'configparser')
   if (ini.problems.length > 0) throw new ConfigError(ini.problems)
@@ -72,8 +73,8 @@ export function readSettingsModule(cfgFile: string, projectName: string): string
   if (entry !== undefined) return entry.module
   const message =
     entries.length === 0
-      ? `names no settings module; it takes \`default = PACKAGE.settings\``
-      : `has no entry '${projectName}' and no 'default', but ${entries.map(({ name }) => `'${name}'`).join(', ')}`
+      ? reasonText('noSettings', { line: 'default = PACKAGE.settings' })
+      : reasonText('noEntry', { project: projectName, entries: entries.map(({ name }) => `'${name}'`).join(', ') })
   throw new ConfigError([{ source: cfgFile, line: null, option: '[settings]', message }])
 }
 

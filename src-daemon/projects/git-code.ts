@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError, InvalidParameterError, NotInGitError } from '../errors.ts'
 import { GitCommand } from './git-command.ts'
 import { gitFailure, succeeded } from './git-failure.ts'
@@ -72,9 +73,9 @@ export class GitCode {
     const args = ['log', `--max-count=${MOST_COMMITS}`, '--no-show-signature', format, range, '--']
     const answer = await this.#git.run(root, args, { timeoutMs: TIMEOUT_MS })
     if (answer.exitCode !== 0 && /bad revision|unknown revision|bad object/.test(answer.stderr)) {
-      throw new GitError(`the repository of ${path} does not know all of ${range}`)
+      throw new GitError(reasonText('unknownCommits', { path, range }))
     }
-    const text = succeeded(`cannot read the commits of ${root}`, answer, { root })
+    const text = succeeded((detail) => reasonText('noCommitList', { root, detail }), answer, { root })
     const fields = text.split('\0')
     const commits: GitCommit[] = []
     for (let index = 0; index + 3 < fields.length; index += 4) {
@@ -91,7 +92,7 @@ export class GitCode {
     const answer = await this.#git.run(root, args, { timeoutMs: TIMEOUT_MS })
     if (answer.exitCode === 0) return true
     if (answer.exitCode === 1) return false
-    throw gitFailure(`cannot compare commits of ${root}`, answer, { root })
+    throw gitFailure((detail) => reasonText('noComparison', { root, detail }), answer, { root })
   }
 
   async #repository(path: string): Promise<Repository> {
@@ -104,9 +105,9 @@ export class GitCode {
 async function notUnderGit(path: string): Promise<GitError> {
   try {
     await access(path)
-    return new NotInGitError(`${path} is not in a git repository: there is no history, and nothing to pull from`)
+    return new NotInGitError(reasonText('outsideGit', { path }))
   } catch (error) {
-    return new GitError(`the folder ${path} cannot be read: ${(error as Error).message}`, { cause: error })
+    return new GitError(reasonText('folderUnread', { path, detail: (error as Error).message }), { cause: error })
   }
 }
 

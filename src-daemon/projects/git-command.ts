@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { simpleGit } from 'simple-git'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import { GIT_CONFIG, gitEnvironment, guardedNames } from './git-environment.ts'
 import { GitOutput, withoutCredentials } from './git-output.ts'
@@ -38,7 +39,7 @@ export class GitCommand {
    * not installed, the time is up, the signal was given.
    */
   async run(folder: string, args: readonly string[], options: GitCommandOptions): Promise<GitAnswer> {
-    if (isAborted(options.signal)) throw new GitError(`git ${name(args)} was stopped`)
+    if (isAborted(options.signal)) throw new GitError(reasonText('gitStopped', { verb: name(args) }))
     const token = randomUUID()
     const output = options.onOutput === undefined ? null : new GitOutput(options.onOutput)
     options.onOutput?.(`$ git ${withoutCredentials(args.join(' '))}\n`)
@@ -52,10 +53,14 @@ export class GitCommand {
     } catch (error) {
       if (error instanceof GitError) throw error
       if (!stop.signal.aborted)
-        throw new GitError(`git ${name(args)} failed: ${(error as Error).message}`, { cause: error })
+        throw new GitError(reasonText('gitFailed', { verb: name(args), detail: (error as Error).message }), {
+          cause: error,
+        })
       await endGitProcesses(token, GRACE_MS)
-      const why = isAborted(options.signal) ? 'was stopped' : `took longer than ${seconds(options.timeoutMs)}`
-      throw new GitError(`git ${name(args)} ${why}`, { cause: error })
+      const why = isAborted(options.signal)
+        ? reasonText('gitStopped', { verb: name(args) })
+        : reasonText('gitTooLong', { verb: name(args), seconds: seconds(options.timeoutMs) })
+      throw new GitError(why, { cause: error })
     } finally {
       clearTimeout(timer)
       options.signal?.removeEventListener('abort', abort)
@@ -100,8 +105,8 @@ export class GitCommand {
     }
     await git.env(environment).raw([...args])
     const found = answer as GitAnswer | null
-    if (found === null) throw new GitError(`git ${name(args)} gave no answer`)
-    if (found.exitCode < 0 && found.stderr.includes('ENOENT')) throw new GitError('git is not installed on this node')
+    if (found === null) throw new GitError(reasonText('gitMute', { verb: name(args) }))
+    if (found.exitCode < 0 && found.stderr.includes('ENOENT')) throw new GitError(reasonText('gitMissing'))
     return found
   }
 }
@@ -125,6 +130,6 @@ function name(args: readonly string[]): string {
   return args.find((argument) => !argument.startsWith('-')) ?? ''
 }
 
-function seconds(milliseconds: number): string {
-  return `${Math.max(1, Math.round(milliseconds / 1000))} s`
+function seconds(milliseconds: number): number {
+  return Math.max(1, Math.round(milliseconds / 1000))
 }

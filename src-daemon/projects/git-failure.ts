@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { GitAnswer } from './git-command.ts'
 import { withoutCredentials } from './git-output.ts'
@@ -10,88 +11,73 @@ export interface GitPlace {
   readonly remote?: string
 }
 
-type Words = (match: RegExpExecArray, place: GitPlace) => string
+type Words = (found: Readonly<Record<string, string | undefined>>, place: GitPlace) => string
+
+/** Says what could not be done: a sentence that ends with the reason. */
+export type Failed = (detail: string) => string
 
 /** git's own words, and what an operator can do about them. The first that fits counts. */
 const KNOWN: readonly (readonly [RegExp, Words])[] = [
   [
-    /detected dubious ownership in repository at '([^']+)'/,
-    ([, folder]) =>
-      `git refuses ${folder}: the folder belongs to another user than ${userName()}, who runs the daemon. ` +
-      `Allow it as that user with: git config --global --add safe.directory '${folder}'`,
+    /detected dubious ownership in repository at '(?<folder>[^']+)'/,
+    ({ folder = '' }) =>
+      reasonText('dubiousOwner', {
+        folder,
+        user: userName(),
+        command: `git config --global --add safe.directory '${folder}'`,
+      }),
   ],
+  [/could not read (?:Username|Password) for '(?<url>[^']+)'/, ({ url = '' }) => reasonText('noCredentials', { url })],
   [
-    /could not read (?:Username|Password) for '([^']+)'/,
-    ([, url]) => `credentials are missing for ${url}: ${HOW_TO_SIGN_IN}`,
+    /Authentication failed for '(?<url>[^']+)'|HTTP Basic: Access denied|Invalid username or (?:password|token)/,
+    ({ url }, place) => reasonText('wrongCredentials', { where: url ?? remoteOf(place) }),
   ],
+  [/(?<host>\S+): Permission denied \([^)]*\)/, ({ host = '' }) => reasonText('noKey', { host, user: userName() })],
+  [/Host key verification failed/, (_, place) => reasonText('noHostKey', { where: remoteOf(place), user: userName() })],
+  [/The requested URL returned error: 403/, (_, place) => reasonText('noAccess', { where: remoteOf(place) })],
   [
-    /Authentication failed for '([^']+)'|HTTP Basic: Access denied|Invalid username or (?:password|token)/,
-    ([, url], place) => `credentials are missing or wrong for ${url ?? remoteOf(place)}: ${HOW_TO_SIGN_IN}`,
+    /couldn't find remote ref (?:refs\/heads\/)?(?<branch>\S+)/,
+    ({ branch = '' }, place) => reasonText('noBranch', { where: remoteOf(place), branch }),
   ],
-  [
-    /(\S+): Permission denied \(([^)]*)\)/,
-    ([, host]) =>
-      `credentials are missing for ${host}: it accepts no SSH key of ${userName()}, who runs the daemon (a key with a ` +
-      `passphrase has to be in an ssh-agent)`,
-  ],
-  [
-    /Host key verification failed/,
-    (_, place) =>
-      `the host key of ${remoteOf(place)} is not known to ${userName()}, who runs the daemon: connect once by hand with ssh`,
-  ],
-  [
-    /The requested URL returned error: 403/,
-    (_, place) => `${remoteOf(place)} refuses access (403): the credentials do not allow to read the repository`,
-  ],
-  [
-    /couldn't find remote ref (?:refs\/heads\/)?(\S+)/,
-    ([, branch], place) => `${remoteOf(place)} has no branch '${branch}'`,
-  ],
-  [
-    /Unable to create '([^']+\.lock)': File exists/,
-    ([, file]) =>
-      `another git process holds ${file}; if none is running, one was killed there: delete the file, then pull again`,
-  ],
+  [/Unable to create '(?<file>[^']+\.lock)': File exists/, ({ file = '' }) => reasonText('locked', { file })],
   [
     /does not appear to be a git repository|repository '[^']*' (?:does not exist|not found)|Repository not found/i,
-    (_, place) => `${remoteOf(place)} is not there (any more), or the credentials do not allow to see it`,
+    (_, place) => reasonText('noRepository', { where: remoteOf(place) }),
   ],
-  [/Could not resolve host(?:name)?:? ([^\s;]+)/i, ([, host]) => `the name ${host} cannot be resolved`],
+  [/Could not resolve host(?:name)?:? (?<host>[^\s;]+)/i, ({ host = '' }) => reasonText('unresolved', { host })],
   [
-    /Failed to connect to ([^\s:]+)|connect to host (\S+) port|Connection (?:refused|timed out|reset)|Empty reply from server/,
-    ([, host, other], place) => `${host ?? other ?? remoteOf(place)} cannot be reached`,
+    /Failed to connect to (?<host>[^\s:]+)|connect to host (?<other>\S+) port|Connection (?:refused|timed out|reset)|Empty reply from server/,
+    ({ host, other }, place) => reasonText('noReach', { where: host ?? other ?? remoteOf(place) }),
   ],
-  [/Operation too slow/, (_, place) => `${remoteOf(place)} does not answer`],
-  [/No space left on device/, (_, place) => `the disk of ${place.root} is full`],
-  [/not a git repository/i, (_, place) => `${place.root} is not a git repository`],
+  [/Operation too slow/, (_, place) => reasonText('noReply', { where: remoteOf(place) })],
+  [/No space left on device/, (_, { root }) => reasonText('diskFull', { root })],
+  [/not a git repository/i, (_, { root }) => reasonText('notGit', { root })],
   [
     /needs merge|unmerged files|not possible because you have unmerged/,
-    (_, place) =>
-      `a merge in ${place.root} was never finished: finish it or take it back (git merge --abort), then pull again`,
+    (_, { root }) => reasonText('mergeOpen', { root, command: 'git merge --abort' }),
   ],
 ]
 
-const HOW_TO_SIGN_IN =
-  'store them for the user who runs the daemon (git credential helper, or an SSH key), nobody is asked'
-
 /** Turns a command that failed into an error in words; git's own last words are always part of it. */
-export function gitFailure(what: string, answer: GitAnswer, place: GitPlace): GitError {
-  const own = lastWords(answer)
+export function gitFailure(failed: Failed, answer: GitAnswer, place: GitPlace): GitError {
+  const said = lastWords(answer)
   for (const [pattern, words] of KNOWN) {
     const match = pattern.exec(answer.stderr)
-    if (match !== null) return new GitError(withoutCredentials(`${what}: ${words(match, place)} (git: ${own})`))
+    if (match === null) continue
+    const cause = words(match.groups ?? {}, place)
+    return new GitError(withoutCredentials(failed(reasonText('gitSaid', { cause, said }))))
   }
-  return new GitError(`${what}: ${own === '' ? `git ended with status ${answer.exitCode}` : own}`)
+  return new GitError(failed(said === '' ? reasonText('gitStatus', { status: answer.exitCode }) : said))
 }
 
 /** stdout of a command that must have succeeded. */
-export function succeeded(what: string, answer: GitAnswer, place: GitPlace): string {
-  if (answer.exitCode !== 0) throw gitFailure(what, answer, place)
+export function succeeded(failed: Failed, answer: GitAnswer, place: GitPlace): string {
+  if (answer.exitCode !== 0) throw gitFailure(failed, answer, place)
   return answer.stdout
 }
 
-function remoteOf(place: GitPlace): string {
-  return place.remote === undefined ? 'the remote' : `the remote '${place.remote}'`
+function remoteOf({ remote }: GitPlace): string {
+  return remote === undefined ? reasonText('theRemote') : reasonText('namedRemote', { remote })
 }
 
 function lastWords(answer: GitAnswer): string {
@@ -103,9 +89,9 @@ function lastWords(answer: GitAnswer): string {
 
 function userName(): string {
   try {
-    return `user ${userInfo().username}`
+    return userInfo().username
   } catch {
     // A container may run a user id that has no name.
-    return `user id ${process.getuid?.() ?? 'unknown'}`
+    return `id ${process.getuid?.() ?? 'unknown'}`
   }
 }

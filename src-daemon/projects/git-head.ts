@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { GitCommand } from './git-command.ts'
 import { succeeded } from './git-failure.ts'
@@ -170,14 +171,15 @@ export class GitHeads {
 
   async #tip(repository: Repository, branch: string | null): Promise<Tip> {
     const { root } = repository
-    const what = `cannot read the commit of ${root}`
+    const failed = (detail: string) => reasonText('noTip', { root, detail })
     const args = ['log', '-1', '--no-show-signature', TIP_FORMAT]
     const answer = await this.#git.run(root, args, { timeoutMs: TIP_TIMEOUT_MS })
     if (answer.exitCode !== 0 && /does not have any commits yet/.test(answer.stderr)) {
       return { commit: null, branch, subject: null, author: null, committedAt: null }
     }
-    const [commit, subject, author, date] = succeeded(what, answer, { root }).trimEnd().split('\0')
-    if (commit === undefined || date === undefined) throw new GitError(`${what}: git said '${answer.stdout}'`)
+    const [commit, subject, author, date] = succeeded(failed, answer, { root }).trimEnd().split('\0')
+    if (commit === undefined || date === undefined)
+      throw new GitError(failed(reasonText('gitWords', { said: answer.stdout })))
     return { commit, branch, subject: subject ?? '', author: author ?? '', committedAt: new Date(date).toISOString() }
   }
 
@@ -197,7 +199,7 @@ export class GitHeads {
     const args = ['--no-optional-locks', 'status', ...options, '--untracked-files=normal']
     try {
       const answer = await this.#git.run(root, args, { timeoutMs: STATUS_TIMEOUT_MS })
-      const status = parseStatus(succeeded(`cannot read the state of ${root}`, answer, { root }))
+      const status = parseStatus(succeeded((detail) => reasonText('noState', { root, detail }), answer, { root }))
       const dirty = status.changed.length > 0 || (await holdsUntrackedCode(root, status.untracked))
       known.work = { dirty, behind: status.behind, ahead: status.ahead }
     } catch (error) {
@@ -213,7 +215,9 @@ export class GitHeads {
 
 async function branchInHead(repository: Repository): Promise<string | null> {
   const text = await readFile(join(repository.gitDir, 'HEAD'), 'utf8').catch((error: unknown) => {
-    throw new GitError(`cannot read HEAD of ${repository.root}: ${(error as Error).message}`, { cause: error })
+    throw new GitError(reasonText('noHead', { root: repository.root, detail: (error as Error).message }), {
+      cause: error,
+    })
   })
   return /^ref: refs\/heads\/(.+)$/m.exec(text)?.[1]?.trimEnd() ?? null
 }

@@ -1,6 +1,7 @@
 import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import type { GitCommand, GitCommandOptions } from './git-command.ts'
 import { succeeded } from './git-failure.ts'
 import { parseStatus } from './git-status.ts'
@@ -69,7 +70,8 @@ export class LocalEdits {
 
   async #stash(root: string, args: readonly string[], files: readonly string[]): Promise<StashedEdits | null> {
     const before = await this.#newest(root)
-    succeeded(`cannot put the local edits in ${root} aside`, await this.#git.run(root, args, this.#options), { root })
+    const answer = await this.#git.run(root, args, this.#options)
+    succeeded((detail) => reasonText('notStashed', { root, detail }), answer, { root })
     const commit = await this.#newest(root)
     // Nothing was stashed where only the times of the files differ.
     return commit === null || commit === before ? null : { commit, files }
@@ -102,15 +104,17 @@ export class LocalEdits {
   }
 
   async #read(root: string, args: readonly string[]): Promise<string> {
-    return succeeded(`cannot read ${root}`, await this.#git.run(root, args, quiet(this.#options)), { root })
+    const answer = await this.#git.run(root, args, quiet(this.#options))
+    return succeeded((detail) => reasonText('notReadable', { root, detail }), answer, { root })
   }
 }
 
 /** One line for an operator: which files, and how to get them back. */
 export function stashWords({ commit, files }: StashedEdits): string {
-  const named = files.slice(0, NAMED_FILES).join(', ')
-  const more = files.length > NAMED_FILES ? ` and ${files.length - NAMED_FILES} more` : ''
-  return `${named}${more} (back with: git stash apply ${commit.slice(0, 12)})`
+  const entry = { files: files.slice(0, NAMED_FILES).join(', '), commit: commit.slice(0, 12) }
+  return files.length > NAMED_FILES
+    ? reasonText('stashedMore', { ...entry, n: files.length - NAMED_FILES })
+    : reasonText('stashed', entry)
 }
 
 /** What lies on the disk where `path` is to be written: the path itself, or a file where one of its folders should be. */

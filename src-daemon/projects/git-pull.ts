@@ -1,6 +1,7 @@
 import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { GitCommand, GitCommandOptions } from './git-command.ts'
 import { gitFailure, succeeded } from './git-failure.ts'
@@ -81,8 +82,10 @@ export class GitPull {
       const message = await this.#pull()
       return { ...this.#told(), message }
     } catch (error) {
-      const words = this.#stashes.length === 0 ? '' : `; local edits were put aside: ${this.#told().stashed}`
-      throw new PullError(`${(error as Error).message}${words}`, this.#told(), { cause: error })
+      const found = this.#told()
+      const failed = (error as Error).message
+      const words = found.stashed === null ? failed : reasonText('editsAsideAfter', { failed, stashed: found.stashed })
+      throw new PullError(words, found, { cause: error })
     }
   }
 
@@ -94,10 +97,7 @@ export class GitPull {
     progress.before = await this.#line(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'])
     progress.branch = this.#options.branch ?? current
     if (progress.branch === null) {
-      throw new GitError(
-        `${root} is at no branch (HEAD is detached at ${short(progress.before)}): check a branch out, ` +
-          'or name one by the option `branch` of [cluster]',
-      )
+      throw new GitError(reasonText('detached', { root, commit: short(progress.before) }))
     }
     const config = await readGitConfig(this.#git, root)
     this.#sshCommand = config.get('core.sshcommand') ?? null
@@ -105,14 +105,14 @@ export class GitPull {
     const known = await this.#line(['rev-parse', '--verify', '--quiet', `${upstream.localRef}^{commit}`])
     await this.#fetch(upstream)
     const target = await this.#line(['rev-parse', '--verify', '--quiet', `${upstream.localRef}^{commit}`])
-    if (target === null) throw new GitError(`the remote '${upstream.remote}' has no branch '${upstream.branch}'`)
+    if (target === null) {
+      const where = reasonText('namedRemote', { remote: upstream.remote })
+      throw new GitError(reasonText('noBranch', { where, branch: upstream.branch }))
+    }
     const own = await this.#line(['rev-parse', '--verify', '--quiet', `refs/heads/${upstream.branch}^{commit}`])
     const unpushed = await this.#unpushed(upstream, own, target, known)
     if (current === null && (await isOrphan(this.#git, root, this.#local()))) {
-      throw new GitError(
-        `diverged: HEAD is detached at ${short(progress.before)}, which no branch has; nothing was changed. ` +
-          'Give it a branch (git branch NAME), then pull again',
-      )
+      throw new GitError(reasonText('orphan', { commit: short(progress.before), command: 'git branch NAME' }))
     }
     const goal = unpushed > 0 && own !== null ? own : target
     await this.#update(upstream, current, own, goal)
@@ -133,13 +133,12 @@ export class GitPull {
     if (ahead === 0 || behind === 0) return ahead
     const args = ['merge-base', '--is-ancestor', own, known ?? own]
     const isRewritten = known !== null && (await this.#git.run(root, args, this.#quiet())).exitCode === 0
+    const { remote, branch } = upstream
+    const both = { remote, branch, commits: commits(ahead) }
     throw new GitError(
       isRewritten
-        ? `diverged: '${upstream.remote}' has rewritten the history of '${upstream.branch}' (${commits(ahead)} that were ` +
-            'there are gone); nothing was changed. ' +
-            `To follow it: git -C '${root}' reset --keep ${short(target)}`
-        : `diverged: '${upstream.branch}' has ${commits(ahead)} here that '${upstream.remote}' does not have, and lacks ` +
-            `${behind}; nothing was changed. Push or rebase them by hand in ${root}`,
+        ? reasonText('rewritten', { ...both, command: `git -C '${root}' reset --keep ${short(target)}` })
+        : reasonText('diverged', { ...both, n: behind, root }),
     )
   }
 
@@ -153,7 +152,7 @@ export class GitPull {
       if (answer.exitCode === 0) return
       // Somebody fetched at the same moment: the ref moved between git's reading and writing it.
       if (attempt > 1 || !/cannot lock ref|unable to update local ref/.test(answer.stderr)) {
-        throw gitFailure(`cannot fetch '${upstream.branch}'`, answer, place)
+        throw gitFailure((detail) => reasonText('notFetched', { branch: upstream.branch, detail }), answer, place)
       }
     }
   }
@@ -173,8 +172,9 @@ export class GitPull {
         current === upstream.branch && this.#progress.before !== null
           ? ['merge', '--ff-only', '--no-edit', goal]
           : ['checkout', '--no-recurse-submodules', '-B', upstream.branch, goal]
-      const what = `cannot bring ${root} to ${short(goal)} of '${upstream.branch}'`
-      succeeded(what, await this.#git.run(root, args, this.#local()), { root })
+      const failed = (detail: string) =>
+        reasonText('notBrought', { root, commit: short(goal), branch: upstream.branch, detail })
+      succeeded(failed, await this.#git.run(root, args, this.#local()), { root })
     }
     if (own === null && !upstream.isTracked) {
       const args = ['branch', '--quiet', `--set-upstream-to=${upstream.localRef}`, upstream.branch]
@@ -188,7 +188,7 @@ export class GitPull {
     const { root, gitDir } = this.#repository
     for (const name of UNFINISHED) {
       if (await exists(join(gitDir, name))) {
-        throw new GitError(`${root} is in the middle of a merge or rebase (${name}): finish it or take it back first`)
+        throw new GitError(reasonText('unfinished', { root, file: name }))
       }
     }
   }
@@ -217,14 +217,16 @@ export class GitPull {
   }
 
   #words(from: string | null, unpushed: number): string {
-    const { branch, before, after, changes } = this.#progress
+    const { branch, before, after, changes, stashed } = this.#told()
     const isSame = before === after
     const parts = [
-      isSame ? `already up to date at ${short(after)}` : `${short(before)} -> ${short(after)}`,
+      isSame
+        ? reasonText('upToDate', { commit: short(after) })
+        : reasonText('pulledTo', { from: short(before), to: short(after) }),
       isSame ? null : changes,
-      from === branch ? null : `switched from ${from === null ? 'a detached HEAD' : `'${from}'`} to '${branch}'`,
-      unpushed === 0 ? null : `${commits(unpushed)} here not pushed`,
-      this.#stashes.length === 0 ? null : `local edits were put aside: ${this.#told().stashed}`,
+      from === branch || branch === null ? null : switched(from, branch),
+      unpushed === 0 ? null : reasonText('notPushed', { commits: commits(unpushed) }),
+      stashed === null ? null : reasonText('editsAside', { stashed }),
     ]
     return parts.filter((part) => part !== null).join('; ')
   }
@@ -259,18 +261,19 @@ async function lockWords(file: string): Promise<string> {
     // Released at the last moment: the next pull will work.
     () => 0,
   )
-  return (
-    `another git process holds ${file} (for ${age} s); if none is running, one was killed there: ` +
-    `delete the file (rm '${file}'), then pull again`
-  )
+  return reasonText('lockedFor', { file, seconds: age, command: `rm '${file}'` })
 }
 
-function commits(count: number): string {
-  return count === 1 ? '1 commit' : `${count} commits`
+function switched(before: string | null, branch: string): string {
+  return before === null ? reasonText('switchedDetached', { branch }) : reasonText('switched', { before, branch })
+}
+
+function commits(n: number): string {
+  return n === 1 ? reasonText('oneCommit') : reasonText('manyCommits', { n })
 }
 
 function short(commit: string | null): string {
-  return commit === null ? 'no commit' : commit.slice(0, 12)
+  return commit === null ? reasonText('noCommit') : commit.slice(0, 12)
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { GitCommand, GitCommandOptions } from './git-command.ts'
 import { succeeded } from './git-failure.ts'
@@ -24,7 +25,7 @@ export class Submodules {
     for (const { path, isMoved } of await this.#checkedOut(root, options)) {
       const folder = join(root, path)
       if (isMoved && (await isOrphan(this.#git, folder, options))) {
-        throw new GitError(`diverged: submodule ${folder} holds commits that no branch has; give them a branch first`)
+        throw new GitError(reasonText('orphanSubmodule', { folder }))
       }
       const edits = await this.#edits.stashTracked(folder, label)
       if (edits !== null) stashed.push({ ...edits, files: edits.files.map((file) => `${path}/${file}`) })
@@ -37,9 +38,10 @@ export class Submodules {
     if (!(await exists(join(root, '.gitmodules')))) return
     // The address of a submodule may have changed with the commit.
     const sync = await this.#git.run(root, ['submodule', 'sync', '--recursive', '--quiet'], options)
-    succeeded(`cannot read the submodules of ${root}`, sync, { root })
+    succeeded((detail) => reasonText('noSubmodules', { root, detail }), sync, { root })
     const args = ['submodule', 'update', '--init', '--recursive', '--progress']
-    succeeded(`cannot update the submodules of ${root}`, await this.#git.run(root, args, options), { root })
+    const update = await this.#git.run(root, args, options)
+    succeeded((detail) => reasonText('submodulesStay', { root, detail }), update, { root })
   }
 
   /** `isMoved`: somebody checked out another commit there than the superproject names. */
@@ -49,7 +51,7 @@ export class Submodules {
       ...options,
       onOutput: undefined,
     })
-    return succeeded(`cannot read the submodules of ${root}`, answer, { root })
+    return succeeded((detail) => reasonText('noSubmodules', { root, detail }), answer, { root })
       .split('\n')
       .map((line) => /^([ +])[0-9a-f]+ (.+?)(?: \([^()]*\))?$/.exec(line))
       .filter((match) => match !== null)
@@ -63,7 +65,8 @@ export async function isOrphan(git: GitCommand, root: string, options: GitComman
   const branch = await git.run(root, ['symbolic-ref', '--quiet', 'HEAD'], silent)
   if (branch.exitCode === 0) return false
   const args = ['for-each-ref', '--count=1', '--contains', 'HEAD', '--format=%(refname)']
-  return succeeded(`cannot read the branches of ${root}`, await git.run(root, args, silent), { root }).trim() === ''
+  const answer = await git.run(root, args, silent)
+  return succeeded((detail) => reasonText('noBranches', { root, detail }), answer, { root }).trim() === ''
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { GitCommand } from './git-command.ts'
 import { succeeded } from './git-failure.ts'
@@ -23,7 +24,7 @@ export type GitConfig = ReadonlyMap<string, string>
 /** Throws GitError when git cannot read its configuration. */
 export async function readGitConfig(git: GitCommand, root: string): Promise<GitConfig> {
   const answer = await git.run(root, ['config', '--list', '--null'], { timeoutMs: TIMEOUT_MS })
-  const entries = succeeded(`cannot read git's configuration of ${root}`, answer, { root }).split('\0')
+  const entries = succeeded((detail) => reasonText('noGitConfig', { root, detail }), answer, { root }).split('\0')
   return new Map(
     entries.map((entry) => {
       const [key = '', ...value] = entry.split('\n')
@@ -44,7 +45,7 @@ export async function findUpstream(
 ): Promise<Upstream> {
   const check = ['check-ref-format', '--branch', branch]
   if (branch.startsWith('-') || (await git.run(root, check, { timeoutMs: TIMEOUT_MS })).exitCode !== 0) {
-    throw new GitError(`'${branch}' is not the name of a branch`)
+    throw new GitError(reasonText('notABranch', { branch }))
   }
   const remotes = [...config.keys()]
     .map((key) => /^remote\.(.+)\.url$/s.exec(key)?.[1])
@@ -57,8 +58,11 @@ export async function findUpstream(
   }
   const remote = remotes.includes('origin') ? 'origin' : remotes.length === 1 ? remotes[0] : undefined
   if (remote === undefined) {
-    const why = remotes.length === 0 ? 'it has no remote' : `it has the remotes ${remotes.join(', ')}, none is 'origin'`
-    throw new GitError(`there is nowhere to pull ${root} from: ${why} and branch '${branch}' follows none`)
+    throw new GitError(
+      remotes.length === 0
+        ? reasonText('noRemote', { root, branch })
+        : reasonText('noOrigin', { root, remotes: remotes.join(', '), branch }),
+    )
   }
   const localRef = `refs/remotes/${remote}/${branch}`
   return { branch, remote, remoteRef: `refs/heads/${branch}`, localRef, isTracked: false }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import { findScrapyCfg, readSettingsModule } from './scrapy-cfg.ts'
 
 /** Where a project's code is, as its `scrapy.cfg` tells now. */
@@ -18,17 +19,16 @@ export async function locateProject(
   path: string,
 ): Promise<{ readonly location: ProjectLocation } | { readonly problem: string }> {
   try {
-    if (!(await stat(path)).isDirectory()) return { problem: `${path} is not a folder` }
+    if (!(await stat(path)).isDirectory()) return { problem: reasonText('notAFolder', { path }) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
     return {
-      problem: isMissing ? `the folder ${path} does not exist` : `the folder ${path} cannot be read: ${message}`,
+      problem: isMissing ? reasonText('noFolder', { path }) : reasonText('folderUnread', { path, detail: message }),
     }
   }
   const cfgFile = findScrapyCfg(path)
-  if (cfgFile === null)
-    return { problem: `${path} holds no scrapy.cfg, neither itself nor within two levels up or down` }
+  if (cfgFile === null) return { problem: reasonText('noScrapyCfg', { path }) }
   const stamp = await cfgStamp(cfgFile)
   try {
     const settingsModule = readSettingsModule(cfgFile, name)

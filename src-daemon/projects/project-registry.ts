@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path'
+import { reasonText } from '../api/contract/reasons.ts'
 import { projectNameProblem } from '../config/project-name.ts'
 import type { ProjectConfig } from '../config/config.ts'
 import {
@@ -107,7 +108,8 @@ export class ProjectRegistry {
   async resolve(name: string): Promise<ResolvedProject> {
     const project = this.require(name)
     const sight = await this.#look(project)
-    if ('problem' in sight) throw new ProjectUnusableError(`project '${name}' cannot be used: ${sight.problem}`)
+    if ('problem' in sight)
+      throw new ProjectUnusableError(reasonText('notUsable', { project: name, detail: sight.problem }))
     return this.#resolved(project, sight.location)
   }
 
@@ -118,10 +120,10 @@ export class ProjectRegistry {
   async candidate(name: string, path: string | null): Promise<ResolvedProject> {
     if (name === '.' || name === '..' || /[/\\]/.test(name)) throw new DirectoryTraversalError(name)
     const problem = projectNameProblem(name)
-    if (problem !== null) throw new InvalidParameterError('project', `project is invalid: ${problem}`)
+    if (problem !== null) throw new InvalidParameterError('project', reasonText('badProject', { detail: problem }))
     const folder = this.#folder(name, path)
     const found = await locateProject(name, folder)
-    if ('problem' in found) throw new InvalidParameterError('path', `path is invalid: ${found.problem}`)
+    if ('problem' in found) throw badPath(found.problem)
     return this.#resolved({ name, path: folder, source: 'added' }, found.location)
   }
 
@@ -156,18 +158,15 @@ export class ProjectRegistry {
   #folder(name: string, path: string | null): string {
     const { codePath } = this.#parts
     if (path !== null && path !== '') {
-      if (path.includes('\0')) throw new InvalidParameterError('path', 'path is invalid: it holds a NUL character')
+      if (path.includes('\0')) throw badPath(reasonText('pathHoldsNul'))
       if (isAbsolute(path)) return resolve(path)
       if (codePath !== null) return resolve(codePath, path)
-      throw new InvalidParameterError('path', `path is invalid: ${path} is not an absolute path`)
+      throw badPath(reasonText('relativePath', { given: path }))
     }
     const known = this.find(name)?.path ?? this.#configured.get(name)?.path
     if (known !== undefined) return known
     if (codePath !== null) return join(codePath, name)
-    throw new InvalidParameterError(
-      'path',
-      "'path' parameter is required: local_crawler_code_path is not set on this node",
-    )
+    throw new InvalidParameterError('path', reasonText('pathNeeded'))
   }
 
   /** Those who ask while somebody looks share what that finds: a flood of requests is one look at the disk. */
@@ -220,4 +219,8 @@ export class ProjectRegistry {
     await this.#parts.store.delete(name)
     this.#rows.delete(name)
   }
+}
+
+function badPath(detail: string): InvalidParameterError {
+  return new InvalidParameterError('path', reasonText('badPath', { detail }))
 }

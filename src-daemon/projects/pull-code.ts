@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { access } from 'node:fs/promises'
+import { reasonText } from '../api/contract/reasons.ts'
 import type { Pull } from '../api/contract/values.ts'
 import { NotSupportedError } from '../errors.ts'
 import type { GitCode } from './git-code.ts'
@@ -60,12 +61,7 @@ export class PullCode {
   /** Resolves when all are done; what failed is told by its step. Throws NotSupportedError where pulling is switched off. */
   async pull(request: PullRequest): Promise<Pull> {
     const { nodeName, enabled, now, store } = this.#parts
-    if (!enabled) {
-      throw new NotSupportedError(
-        `pulling code is switched off on node '${nodeName}' (option pull_code_by_git of [cluster]); ` +
-          'switch it on, or bring the code there another way',
-      )
-    }
+    if (!enabled) throw new NotSupportedError(reasonText('pullOff', { node: nodeName }))
     const projects = request.projects.map(({ name }) => name)
     const pull = { id: request.id ?? randomUUID(), projects, started_at: new Date(now()).toISOString(), by: request.by }
     const progress = new PullProgress(pull, nodeName, request.onStep)
@@ -99,7 +95,7 @@ export class PullCode {
 
   async #pullGroup({ path, names, isPlain }: Group, request: PullRequest, progress: PullProgress): Promise<void> {
     if (isPlain && !request.named) {
-      progress.set(names, { state: 'ok', message: `${path} is not in a git repository: there is nothing to pull` })
+      progress.set(names, { state: 'ok', message: reasonText('nothingToPull', { path }) })
       return
     }
     progress.set(names, { state: 'running', message: 'pulling' })
@@ -124,7 +120,8 @@ export class PullCode {
       progress.set([name], { state: 'ok', message })
     } catch (error) {
       // The code is there, but it cannot be run: whoever pulled it wants to know that first.
-      progress.set([name], { state: 'error', message: `${message}; but ${(error as Error).message}` })
+      const words = reasonText('pulledBut', { pulled: message, detail: (error as Error).message })
+      progress.set([name], { state: 'error', message: words })
     }
   }
 }

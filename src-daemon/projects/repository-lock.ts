@@ -3,6 +3,7 @@ import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { reasonText } from '../api/contract/reasons.ts'
 import { GitError } from '../errors.ts'
 import type { Repository } from './git-repository.ts'
 
@@ -59,7 +60,9 @@ export class RepositoryLock {
     for (let holder = await take(file, token); holder !== null; holder = await take(file, token)) {
       refuseWhenStopped(patience.signal)
       if (performance.now() > patience.deadline) {
-        throw new GitError(`${repository.root} is being pulled by process ${holder.pid} on ${holder.host} (${file})`)
+        throw new GitError(
+          reasonText('pulledElsewhere', { root: repository.root, pid: holder.pid, machine: holder.host, file }),
+        )
       }
       await delay(POLL_MS)
     }
@@ -74,7 +77,7 @@ export class RepositoryLock {
 }
 
 function refuseWhenStopped(signal: AbortSignal | undefined): void {
-  if (signal?.aborted ?? false) throw new GitError('the pull was stopped')
+  if (signal?.aborted ?? false) throw new GitError(reasonText('pullStopped'))
 }
 
 /** null: taken. Otherwise who holds it. */
@@ -109,7 +112,7 @@ async function createFile(path: string, text: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
-    throw new GitError(`${path} cannot be written: ${(error as Error).message}`, { cause: error })
+    throw new GitError(reasonText('notWritten', { path, detail: (error as Error).message }), { cause: error })
   }
 }
 

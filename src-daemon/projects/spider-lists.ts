@@ -1,3 +1,4 @@
+import { reasonText } from '../api/contract/reasons.ts'
 import { RunnerError } from '../errors.ts'
 import type { SpiderListing } from '../runner/run.ts'
 import { Limit } from './limit.ts'
@@ -220,7 +221,7 @@ export class SpiderLists {
     const { list, timeoutMs } = this.#parts
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      const words = `listing the spiders of ${project.name} took longer than ${timeoutMs / 1000} s`
+      const words = reasonText('listTooLong', { project: project.name, seconds: timeoutMs / 1000 })
       timer = setTimeout(() => reject(new RunnerError(words)), timeoutMs)
     })
     try {

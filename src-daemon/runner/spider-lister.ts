@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { reasonText } from '../api/contract/reasons.ts'
 import { RunnerError } from '../errors.ts'
 import { spawnReason } from './cold-start.ts'
 import { projectEnvironment, TOKEN_VARIABLE } from './job-environment.ts'
@@ -50,11 +51,19 @@ const lineSchema = z.union([
   z.object({ failed: z.string() }),
 ])
 
+/** How Python ended before it had answered, and the last that it printed. */
+interface Death {
+  /** null: by a signal. */
+  readonly code: number | null
+  readonly signal: string | null
+  readonly printed: string | null
+}
+
 /** How one attempt at a list ended: with an answer, or in the middle of a module. */
 type Attempt =
   | { readonly ended: 'listing'; readonly listing: SpiderListing }
   | { readonly ended: 'failed'; readonly reason: string }
-  | { readonly ended: 'died'; readonly module: string | null; readonly how: string; readonly printed: string | null }
+  | ({ readonly ended: 'died'; readonly module: string | null } & Death)
   | { readonly ended: 'timeout'; readonly module: string | null }
 
 /**
@@ -72,18 +81,14 @@ export async function listSpiders(options: ListSpidersOptions): Promise<SpiderLi
       case 'listing':
         return attempt.listing
       case 'failed':
-        throw new RunnerError(`the spiders of ${options.project} cannot be listed: ${attempt.reason}`)
+        throw new RunnerError(reasonText('notListed', { project: options.project, detail: attempt.reason }))
       case 'timeout':
-        throw new RunnerError(
-          `listing the spiders of ${options.project} took longer than ${timeoutMs / 1000} seconds` +
-            (attempt.module === null ? '' : ` (it was importing ${attempt.module})`),
-        )
+        throw new RunnerError(timeoutReason(options.project, timeoutMs / 1000, attempt.module))
       case 'died': {
-        const words = `${attempt.how}${attempt.printed === null ? '' : `; it printed:\n${attempt.printed}`}`
         if (attempt.module === null || attempt.module in skip || deaths >= MAX_DEATHS) {
-          throw new RunnerError(`listing the spiders of ${options.project} ${words}`)
+          throw new RunnerError(listDeath(options.project, attempt))
         }
-        skip[attempt.module] = `importing ${attempt.module} ${words}`
+        skip[attempt.module] = importDeath(attempt.module, attempt)
       }
     }
   }
@@ -144,8 +149,31 @@ async function listOnce(
   const { module, end } = readAnswer(answer)
   if (end !== null) return end
   if (isLate) return { ended: 'timeout', module }
-  const how = code === null ? `ended Python by ${signal}` : `ended Python with exit code ${code}`
-  return { ended: 'died', module, how, printed: lastLines(printed) }
+  return { ended: 'died', module, code, signal, printed: lastLines(printed) }
+}
+
+function timeoutReason(project: string, seconds: number, module: string | null): string {
+  return module === null
+    ? reasonText('listTimeout', { project, seconds })
+    : reasonText('listTimeoutAt', { project, seconds, module })
+}
+
+function listDeath(project: string, { code, signal, printed }: Death): string {
+  if (code !== null) {
+    if (printed === null) return reasonText('listEnded', { project, code })
+    return reasonText('listEndedWith', { project, code, printed })
+  }
+  const killed = { project, signal: String(signal) }
+  return printed === null ? reasonText('listKilled', killed) : reasonText('listKilledWith', { ...killed, printed })
+}
+
+function importDeath(module: string, { code, signal, printed }: Death): string {
+  if (code !== null) {
+    if (printed === null) return reasonText('importEnded', { module, code })
+    return reasonText('importEndedWith', { module, code, printed })
+  }
+  const killed = { module, signal: String(signal) }
+  return printed === null ? reasonText('importKilled', killed) : reasonText('importKilledWith', { ...killed, printed })
 }
 
 function readAnswer(answer: string): { module: string | null; end: Attempt | null } {

@@ -1,4 +1,6 @@
 import { desktopEn } from './desktop-en.ts'
+import { projectReasonsEn } from './project-reasons-en.ts'
+import { pullReasonsEn } from './pull-reasons-en.ts'
 
 /** The console's words in English; the other languages have the same keys (checked by the compiler and a test). */
 export const en = {
@@ -820,6 +822,11 @@ export const en = {
     noConnection: 'no connection within {seconds} s',
     noAnswer: 'no answer within {seconds} s',
     cut: 'it closed the connection without an answer',
+    offline: 'offline: {detail}',
+    offlineNow: 'offline ({detail})',
+    neverSeen: 'not seen yet',
+    getsItLater: 'it gets this when it is back',
+    othersFirst: 'something else still waits for it',
     notTls: 'it does not speak HTTPS',
     notTlsHint: 'it does not speak HTTPS: write http:// instead of https://',
     isTls: 'it speaks HTTPS: write https:// in front of it',
@@ -855,6 +862,9 @@ export const en = {
     alreadyEnded: "job '{id}' has already ended ({outcome})",
     sameDaemon: '{host} is the same daemon as {node}, which is in the cluster',
     ownedBy: "{host} belongs to the master '{master}': take it over explicitly",
+
+    ...pullReasonsEn,
+    ...projectReasonsEn,
   },
   /** Where one is put together of several. */
   reasons: { waits: 'Waits: {nodes}', colon: ': ', semicolon: '; ' },

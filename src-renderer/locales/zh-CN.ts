@@ -1,5 +1,7 @@
 import { desktopZhCN } from './desktop-zh-CN.ts'
 import type { Messages } from './en.ts'
+import { projectReasonsZhCN } from './project-reasons-zh-CN.ts'
+import { pullReasonsZhCN } from './pull-reasons-zh-CN.ts'
 
 /** The console's words in 简体中文, by the glossary that users of Scrapyd, ScrapydWeb, Gerapy and Crawlab know. */
 export const zhCN: Messages = {
@@ -806,6 +808,11 @@ export const zhCN: Messages = {
     noConnection: '{seconds} 秒内未能建立连接',
     noAnswer: '{seconds} 秒内没有响应',
     cut: '连接被关闭，没有响应',
+    offline: '离线：{detail}',
+    offlineNow: '离线（{detail}）',
+    neverSeen: '尚未连接过',
+    getsItLater: '节点恢复后再执行此变更',
+    othersFirst: '该节点还有更早的变更未执行',
     notTls: '对方不支持 HTTPS',
     notTlsHint: '对方不支持 HTTPS：使用 http:// 代替 https://',
     isTls: '对方使用 HTTPS：在地址前加上 https://',
@@ -840,6 +847,9 @@ export const zhCN: Messages = {
     alreadyEnded: '任务 {id} 已经结束（{outcome}）',
     sameDaemon: '{host} 与集群中的 {node} 是同一个守护进程',
     ownedBy: '{host} 属于主节点 {master}：需要明确接管',
+
+    ...pullReasonsZhCN,
+    ...projectReasonsZhCN,
   },
   reasons: { waits: '等待中：{nodes}', colon: '：', semicolon: '；' },
   reasonTimed: {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { RunnerError } from '../../src-daemon/errors.ts'
 import { probePython } from '../../src-daemon/runner/interpreter.ts'
 import { listSpiders, type ListSpidersOptions } from '../../src-daemon/runner/spider-lister.ts'
+import { inChinese } from '../helpers/in-chinese.ts'
 import { linesOf, temporaryFolder, waitForEnd } from '../helpers/runs.ts'
 import { scrapyPythons } from '../helpers/scrapy-pythons.ts'
 
@@ -117,6 +118,9 @@ class Loader(SpiderLoader):
         ),
       },
     ])
+    const [crash, end] = errors.map(({ traceback }) => inChinese(traceback))
+    expect(crash).toMatch(/^导入 crawls.spiders.crashes 时 Python 被 SIGSEGV 终止/)
+    expect(end).toMatch(/^导入 crawls.spiders.ends 时 Python 退出，退出码 9；输出：\n[^]*going$/)
     expect(spiders.map(({ name }) => name)).toContain('plain')
   })
 
@@ -143,9 +147,11 @@ time.sleep(600)
     )
     // Long enough for Python to come to the module on a busy machine.
     const listing = list({ timeoutMs: 12_000 })
-    await expect(listing).rejects.toThrow(
+    const failure = (await listing.catch((error: unknown) => error)) as RunnerError
+    expect(failure.message).toBe(
       'listing the spiders of crawls took longer than 12 seconds (it was importing crawls.spiders.deaf)',
     )
+    expect(inChinese(failure.message)).toBe('列出 crawls 的爬虫超过 12 秒未完成（当时正在导入 crawls.spiders.deaf）')
     for (const pid of await linesOf(pids, 2)) await waitForEnd(Number(pid))
   })
 
@@ -176,10 +182,22 @@ ${spider('loud')}`,
     expect((failure as RunnerError).message).toMatch(
       /^the spiders of crawls cannot be listed: Traceback[^]*settings\.py", line 2[^]*KeyError: 'NO_SUCH_VARIABLE'$/,
     )
+    expect(inChinese((failure as RunnerError).message)).toMatch(
+      /^无法列出 crawls 的爬虫：Traceback \(most recent call last\):\n[^]*KeyError: 'NO_SUCH_VARIABLE'$/,
+    )
   })
 
   it('fails with what to do when there is no interpreter or no Scrapy', async () => {
-    await expect(list({ python: '/no/such/python' })).rejects.toThrow('the interpreter /no/such/python was not found')
+    const reasonOf = async (more: Partial<ListSpidersOptions>) =>
+      ((await list(more).catch((error: unknown) => error)) as RunnerError).message
+    const missing = await reasonOf({ python: '/no/such/python' })
+    expect(missing).toContain('the interpreter /no/such/python was not found')
+    expect(inChinese(missing)).toMatch(/^无法列出 crawls 的爬虫：找不到解释器 \/no\/such\/python；/)
+    const bare = join(projectDir, 'bare-python')
+    writeFileSync(bare, `#!/bin/sh\nexec '${python}' -I -S "$@"\n`, { mode: 0o755 })
+    expect(inChinese(await reasonOf({ python: bare }))).toMatch(
+      /^无法列出 crawls 的爬虫：[^]*ModuleNotFoundError: No module named 'scrapy'$/,
+    )
     await expect(list({ projectDir: '/no/such/project' })).rejects.toThrow('the folder /no/such/project does not exist')
   })
 

@@ -1,8 +1,11 @@
+import { PROJECT_REASONS } from './project-reasons.ts'
+import { PULL_REASONS } from './pull-reasons.ts'
+
 /**
- * Every sentence by which a daemon says why a job waits or how it ended, why a node cannot be used, and the usual ones by
- * which it refuses. They stand in
- * answers and in the database as text; the console knows them by these forms and shows them in its own language, so that
- * a sentence that is not here is shown in English everywhere. `{…}` are names, figures and quoted words.
+ * Every sentence by which a daemon says why a job waits or how it ended, why a node or a project cannot be used, what
+ * became of a pull, and the usual ones by which it refuses. They stand in answers and in the database as text; the console
+ * knows them by these forms and shows them in its own language, so that a sentence that is not here is shown in English
+ * everywhere. `{…}` are names, figures and quoted words, or sentences themselves. Of forms that one text fits the first counts.
  */
 export const REASONS = {
   // Why a job waits.
@@ -103,6 +106,11 @@ export const REASONS = {
   noConnection: 'no connection within {seconds} s',
   noAnswer: 'no answer within {seconds} s',
   cut: 'it closed the connection without an answer',
+  offline: 'offline: {detail}',
+  offlineNow: 'offline ({detail})',
+  neverSeen: 'not seen yet',
+  getsItLater: 'it gets this when it is back',
+  othersFirst: 'something else still waits for it',
   notTls: 'it does not speak HTTPS',
   notTlsHint: 'it does not speak HTTPS: write http:// instead of https://',
   isTls: 'it speaks HTTPS: write https:// in front of it',
@@ -140,6 +148,9 @@ export const REASONS = {
   alreadyEnded: "job '{id}' has already ended ({outcome})",
   sameDaemon: '{host} is the same daemon as {node}, which is in the cluster',
   ownedBy: "{host} belongs to the master '{master}': take it over explicitly",
+
+  ...PULL_REASONS,
+  ...PROJECT_REASONS,
 } as const
 
 export type ReasonKey = keyof typeof REASONS

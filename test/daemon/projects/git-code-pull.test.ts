@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GitError } from '../../../src-daemon/errors.ts'
 import { GitCode } from '../../../src-daemon/projects/git-code.ts'
 import type { PullError, PullOptions, PullResult } from '../../../src-daemon/projects/git-pull.ts'
+import { inChinese } from '../../helpers/in-chinese.ts'
 import { GitWorld } from './git-world.ts'
 
 let world: GitWorld
@@ -69,6 +70,7 @@ describe('pull without local work', () => {
     const result = await pull({ branch: 'develop' })
     expect(result).toMatchObject({ branch: 'develop', before: first, after: second })
     expect(result.message).toContain("switched from 'main' to 'develop'")
+    expect(inChinese(result.message)).toMatch(/；已从 main 切换到 develop$/)
     expect(world.git(world.node, 'rev-parse', '--abbrev-ref', 'develop@{upstream}')).toBe('origin/develop')
 
     world.git(world.node, 'checkout', '-q', 'main')
@@ -83,6 +85,7 @@ describe('pull without local work', () => {
     const result = await pull({ branch: 'main' })
     expect(result).toMatchObject({ before: first, after: second })
     expect(result.message).toContain('a detached HEAD')
+    expect(inChinese(result.message)).toMatch(/；已从分离的 HEAD 切换到 main$/)
   })
 
   it('follows the remote that the branch is set to follow', async () => {
@@ -141,6 +144,10 @@ describe('pull over local edits', () => {
     expect(result.message).toContain(`local edits were put aside: ${result.stashed}`)
     expect(world.read('spiders/a.py')).toBe('a = 2\n')
     const stash = /apply ([0-9a-f]{12})/.exec(result.stashed ?? '')?.[1] ?? ''
+    expect(inChinese(result.message)).toBe(
+      `${first.slice(0, 12)} → ${second.slice(0, 12)}；${result.changes}；` +
+        `本地改动已保存：spiders/a.py, spiders/staged.py（恢复：git stash apply ${stash}）`,
+    )
     expect(world.git(world.node, 'show', `${stash}:spiders/a.py`)).toBe('a = "hotfix"')
     expect(world.git(world.node, 'show', `${stash}:spiders/staged.py`)).toBe('s = 1')
   })
@@ -195,6 +202,10 @@ describe('pull that must not go on', () => {
     world.publish('theirs', { 'spiders/a.py': 'a = 2\n' })
     const error = await refusal()
     expect(error.message).toMatch(/^diverged: 'main' has 1 commit here that 'origin' does not have, and lacks 1/)
+    expect(inChinese(error.message)).toBe(
+      '已分叉：此处的 main 有 1 个提交是 origin 没有的，并且落后 1 个提交；未作任何更改。' +
+        `在 ${world.node} 中手动推送或变基`,
+    )
     expect(error.progress).toMatchObject({ branch: 'main', before: mine, after: null, stashed: null })
     expect(world.git(world.node, 'rev-parse', 'HEAD')).toBe(mine)
     expect(world.read('README.md')).toBe('edited\n')
@@ -205,7 +216,11 @@ describe('pull that must not go on', () => {
     await pull()
     world.git(world.up, 'reset', '-q', '--hard', first)
     world.publish('another second', { 'spiders/a.py': 'a = 3\n' })
-    expect((await refusal()).message).toMatch(/^diverged: 'origin' has rewritten the history of 'main'.*reset --keep/)
+    const { message } = await refusal()
+    expect(message).toMatch(/^diverged: 'origin' has rewritten the history of 'main'.*reset --keep/)
+    expect(inChinese(message)).toMatch(
+      /^已分叉：origin 改写了 main 的历史（原有的 1 个提交已不存在）；未作任何更改。要跟随它：git -C '.+' reset --keep [0-9a-f]{12}$/,
+    )
   })
 
   it('keeps commits that are only here when upstream has nothing new', async () => {
@@ -213,21 +228,28 @@ describe('pull that must not go on', () => {
     const result = await pull()
     expect(result).toMatchObject({ before: mine, after: mine })
     expect(result.message).toContain('1 commit here not pushed')
+    expect(inChinese(result.message)).toBe(`已是最新（${mine.slice(0, 12)}）；此处有 1 个提交未推送`)
   })
 
   it('keeps commits of a detached HEAD', async () => {
     world.git(world.node, 'checkout', '-q', '--detach')
     const mine = world.commit(world.node, 'mine', { 'spiders/mine.py': 'm = 1\n' })
     world.publish('second', { 'spiders/a.py': 'a = 2\n' })
-    expect((await refusal({ branch: 'main' })).message).toMatch(/^diverged: HEAD is detached/)
+    const { message } = await refusal({ branch: 'main' })
+    expect(message).toMatch(/^diverged: HEAD is detached/)
+    expect(inChinese(message)).toBe(
+      `已分叉：HEAD 分离于 ${mine.slice(0, 12)}，没有分支包含该提交；未作任何更改。` +
+        '先为它建立分支（git branch NAME），再次拉取',
+    )
     expect(world.git(world.node, 'rev-parse', 'HEAD')).toBe(mine)
   })
 
-  const situations: [string, (world: GitWorld) => Partial<PullOptions>, RegExp][] = [
+  const situations: [string, (world: GitWorld) => Partial<PullOptions>, RegExp, RegExp][] = [
     [
       'a branch that the remote does not have',
       () => ({ branch: 'nope' }),
       /^cannot fetch 'nope': the remote 'origin' has no branch 'nope'/,
+      /^无法获取分支 nope：远程仓库 origin 没有分支 nope（git：fatal: couldn't find remote ref refs\/heads\/nope）$/,
     ],
     [
       'a branch that upstream has deleted',
@@ -240,6 +262,7 @@ describe('pull that must not go on', () => {
         return {}
       },
       /the remote 'origin' has no branch 'gone'/,
+      /^无法获取分支 gone：远程仓库 origin 没有分支 gone（git：fatal: couldn't find .*）$/,
     ],
     [
       'a repository without a remote',
@@ -248,6 +271,7 @@ describe('pull that must not go on', () => {
         return {}
       },
       /there is nowhere to pull .* from: it has no remote and branch 'main' follows none/,
+      /^\S+\/node 无处可拉取：没有远程仓库，分支 main 也没有跟踪任何远程分支$/,
     ],
     [
       'a detached HEAD and no branch configured',
@@ -256,6 +280,7 @@ describe('pull that must not go on', () => {
         return {}
       },
       /is at no branch \(HEAD is detached at [0-9a-f]{12}\)/,
+      /^\S+\/node 不在任何分支上（HEAD 分离于 [0-9a-f]{12}）：检出一个分支，或用 \[cluster\] 的 `branch` 选项指定分支$/,
     ],
     [
       'a remote that is gone',
@@ -264,6 +289,7 @@ describe('pull that must not go on', () => {
         return {}
       },
       /the remote 'origin' is not there \(any more\)/,
+      /^无法获取分支 main：远程仓库 origin 不存在（或已被移除），或者现有凭据没有查看它的权限（git：fatal: .*）$/,
     ],
     [
       'a server that cannot be reached',
@@ -272,6 +298,7 @@ describe('pull that must not go on', () => {
         return {}
       },
       /127\.0\.0\.1 cannot be reached/,
+      /^无法获取分支 main：127\.0\.0\.1 无法连接（git：fatal: unable to access .*）$/,
     ],
     [
       'a merge that was never finished',
@@ -280,24 +307,29 @@ describe('pull that must not go on', () => {
         return {}
       },
       /in the middle of a merge or rebase \(MERGE_HEAD\)/,
+      /^\S+\/node 正处于合并或变基过程中（MERGE_HEAD）：先完成或撤销它$/,
     ],
     [
       'a name that is no branch',
       () => ({ branch: '--upload-pack=touch x' }),
       /'--upload-pack=touch x' is not the name of a branch/,
+      /^--upload-pack=touch x 不是分支名$/,
     ],
   ]
-  it.each(situations)('says what is wrong: %s', async (_, arrange, words) => {
+  it.each(situations)('says what is wrong: %s', async (_, arrange, words, chinese) => {
     const options = arrange(world)
     const error = await refusal(options)
     expect(error.message).toMatch(words)
+    expect(inChinese(error.message)).toMatch(chinese)
     expect(world.git(world.node, 'rev-parse', 'HEAD')).toBe(first)
   })
 
   it('says that a folder is under no git', async () => {
     const plain = join(world.folder, 'plain')
     mkdirSync(plain)
-    expect((await refusal({}, plain)).message).toMatch(/plain is not in a git repository/)
+    const { message } = await refusal({}, plain)
+    expect(message).toMatch(/plain is not in a git repository/)
+    expect(inChinese(message)).toBe(`${plain} 不在 git 仓库中：没有提交历史，也无处可拉取`)
   })
 
   it('names a lock that a killed git left behind', async () => {
@@ -306,6 +338,9 @@ describe('pull that must not go on', () => {
     writeFileSync(lock, '')
     const error = await refusal()
     expect(error.message).toContain(`rm '${lock}'`)
+    expect(inChinese(error.message)).toMatch(
+      /^另一个 git 进程占用 \S+index\.lock（已 \d+ 秒）；.*：删除该文件（rm '.*'），再次拉取$/,
+    )
     expect(world.git(world.node, 'rev-parse', 'HEAD')).toBe(first)
   })
 })
@@ -330,6 +365,7 @@ describe('pull over a network', () => {
     await from(`${url}/up.git`)
     const error = await refusal()
     expect(error.message).toContain(`credentials are missing for ${url}`)
+    expect(inChinese(error.message)).toContain(`无法获取分支 main：缺少 ${url} 的凭据：为运行守护进程的用户保存凭据`)
   })
 
   it('says that credentials are wrong without showing them', async () => {
@@ -358,6 +394,7 @@ describe('pull over a network', () => {
     await from(`${url}/up.git`)
     const error = await refusal({ timeoutMs: 700 })
     expect(error.message).toBe('git fetch took longer than 1 s')
+    expect(inChinese(error.message)).toBe('git fetch 超过 1 秒未完成')
     expect(processesWith(url)).toEqual([])
     await from(world.bare)
     expect(await pull()).toMatchObject({ after: first })
@@ -369,6 +406,7 @@ describe('pull over a network', () => {
     await from(`${url}/up.git`)
     const error = await refusal({ signal: stop.signal })
     expect(error.message).toBe('git fetch was stopped')
+    expect(inChinese(error.message)).toBe('git fetch 已被中止')
     expect(processesWith(url)).toEqual([])
   })
 })
@@ -397,6 +435,7 @@ describe('pulls at the same time', () => {
     writeFileSync(lock, JSON.stringify({ pid: 77, host: 'other.example.org', token: 'x' }))
     const error = await refusal({ timeoutMs: 200 })
     expect(error.message).toContain('is being pulled by process 77 on other.example.org')
+    expect(inChinese(error.message)).toBe(`other.example.org 上的进程 77 正在拉取 ${world.node}（${lock}）`)
     expect(readFileSync(lock, 'utf8')).toContain('other.example.org')
   })
 })
@@ -446,7 +485,9 @@ describe('submodules', () => {
     await pull()
     const mine = world.commit(join(world.node, 'lib'), 'mine', { 'lib.py': 'v = "mine"\n' })
     moveLibrary()
-    expect((await refusal()).message).toMatch(/^diverged: submodule .*lib holds commits that no branch has/)
+    const { message } = await refusal()
+    expect(message).toMatch(/^diverged: submodule .*lib holds commits that no branch has/)
+    expect(inChinese(message)).toMatch(/^已分叉：子模块 \S+\/lib 中有不属于任何分支的提交；先为它们建立分支$/)
     expect(world.git(join(world.node, 'lib'), 'rev-parse', 'HEAD')).toBe(mine)
   })
 })

@@ -10,6 +10,7 @@ import {
 } from '../../../src-daemon/errors.ts'
 import type { ProjectChange } from '../../../src-daemon/projects/project-registry.ts'
 import { ProjectRegistry } from '../../../src-daemon/projects/project-registry.ts'
+import { inChinese } from '../../helpers/in-chinese.ts'
 import { MemoryStores } from './memory-stores.ts'
 import { ProjectFolder } from './project-folder.ts'
 
@@ -142,8 +143,12 @@ describe('what can be added', () => {
     const registry = await open({}, folder.path)
     expect(await registry.add('shop', null)).toMatchObject({ path: shop })
     expect(await registry.add('store', 'shop')).toMatchObject({ path: shop })
-    await expect((await open({})).add('news', null)).rejects.toThrow("'path' parameter is required")
-    await expect((await open({})).add('news', 'news')).rejects.toThrow('news is not an absolute path')
+    const refused = async (path: string | null) =>
+      ((await (await open({})).add('news', path).catch((reason: unknown) => reason)) as InvalidParameterError).message
+    expect(await refused(null)).toContain("'path' parameter is required")
+    expect(await refused('news')).toContain('news is not an absolute path')
+    expect(inChinese(await refused(null))).toBe('必须指定路径：该节点没有设置 local_crawler_code_path')
+    expect(inChinese(await refused('news'))).toBe('路径无效：news 不是绝对路径')
   })
 
   it.each([
@@ -156,6 +161,8 @@ describe('what can be added', () => {
     const error = await (await open({})).add(name, news).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(type)
     expect((error as Error).message).toContain(words)
+    // What Scrapyd says in its own words is quoted.
+    expect(inChinese((error as Error).message)).toMatch(/^(?:项目名无效：.*|DirectoryTraversalError: )/)
   })
 
   it('is a folder with a scrapy.cfg that names a settings module', async () => {
@@ -174,6 +181,17 @@ describe('what can be added', () => {
     expect(await refused(join(folder.path, 'empty'))).toContain('names no settings module')
     expect(await refused(join(folder.path, 'several'))).toContain("has no entry 'x'")
     expect(await refused('/a\0b')).toContain('NUL')
+    const chinese = async (path: string) => inChinese(await refused(path))
+    expect(await chinese(join(folder.path, 'gone'))).toBe(`路径无效：目录 ${join(folder.path, 'gone')} 不存在`)
+    expect(await chinese(file)).toBe(`路径无效：${file} 不是目录`)
+    expect(await chinese(join(folder.path, 'plain'))).toBe(
+      `路径无效：${join(folder.path, 'plain')} 中没有 scrapy.cfg，上下两级目录内也没有`,
+    )
+    expect(await chinese(join(folder.path, 'empty'))).toBe(
+      `路径无效：${join(folder.path, 'empty/scrapy.cfg')}: [settings]：没有指定设置模块；写法为 \`default = PACKAGE.settings\``,
+    )
+    expect(await chinese(join(folder.path, 'several'))).toMatch(/：既没有 x 项，也没有 default 项，只有 'a', 'b'$/)
+    expect(await chinese('/a\0b')).toBe('路径无效：包含 NUL 字符')
     expect(stores.rows.size).toBe(0)
     expect(await registry.add('a', join(folder.path, 'several'))).toMatchObject({ name: 'a' })
   })
@@ -206,6 +224,7 @@ describe('resolve', () => {
     const error = await registry.resolve('news').catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(ProjectUnusableError)
     expect((error as Error).message).toBe(`project 'news' cannot be used: the folder ${news} does not exist`)
+    expect(inChinese((error as Error).message)).toBe(`项目 news 无法使用：目录 ${news} 不存在`)
     renameSync(`${news}-away`, news)
     await expect.poll(() => registry.resolve('news').catch(() => null)).toMatchObject({ projectDir: news })
   })

@@ -18,6 +18,7 @@ import type { LocalProjects } from '../../../src-daemon/node/projects-port.ts'
 import type { ResolvedProject } from '../../../src-daemon/projects/project-registry.ts'
 import type { Projects } from '../../../src-daemon/projects/projects.ts'
 import type { SpiderListing } from '../../../src-daemon/runner/run.ts'
+import { inChinese } from '../../helpers/in-chinese.ts'
 import { GitWorld } from './git-world.ts'
 import { MemoryStores } from './memory-stores.ts'
 import { ProjectFolder } from './project-folder.ts'
@@ -167,6 +168,9 @@ describe('pull', () => {
       { project: 'news', state: 'error', after: second, message: expect.stringMatching(/-> .*; but .*SyntaxError/) },
       { project: 'shop', state: 'ok', after: second },
     ])
+    expect(inChinese(done.steps[0]?.message ?? '')).toBe(
+      `${first.slice(0, 12)} → ${second.slice(0, 12)}；${done.steps[0]?.changes}；但是：无法列出 news 的爬虫：SyntaxError`,
+    )
     expect(await projects.code('news')).toMatchObject({ commit: second, error: expect.stringContaining('SyntaxError') })
     await expect(projects.spiders('news')).rejects.toBeInstanceOf(RunnerError)
   })
@@ -177,6 +181,7 @@ describe('pull', () => {
     const { pull: done } = await pull(projects, null)
     expect(done.steps.map(({ state }) => state)).toEqual(['error', 'error'])
     expect(done.steps[0]?.message).toContain('cannot be read')
+    expect(inChinese(done.steps[0]?.message ?? '')).toMatch(/^无法读取目录 \S+：ENOENT: /)
     renameSync(`${world.node}-away`, world.node)
   })
 
@@ -191,7 +196,11 @@ describe('pull', () => {
   })
 
   it('refuses when it is switched off, and what is not in service', async () => {
-    await expect(pull(await open({ pullCodeByGit: false }), null)).rejects.toBeInstanceOf(NotSupportedError)
+    const off = await pull(await open({ pullCodeByGit: false }), null).catch((error: unknown) => error)
+    expect(off).toBeInstanceOf(NotSupportedError)
+    expect(inChinese((off as Error).message)).toMatch(
+      /^节点 \S+ 已关闭代码拉取（\[cluster\] 的 pull_code_by_git 选项）；打开该选项，或用其他方式部署代码$/,
+    )
     await expect(pull(await open(), 'nope')).rejects.toBeInstanceOf(ProjectNotFoundError)
   })
 

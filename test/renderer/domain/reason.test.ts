@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
 import { REASONS, reasonText, type ReasonKey } from '../../../src-daemon/api/contract/reasons.ts'
 import { placeJob, type Candidate } from '../../../src-daemon/cluster/balancer.ts'
 import {
@@ -13,43 +14,59 @@ import {
 } from '../../../src-daemon/errors.ts'
 import { outcomeOf } from '../../../src-daemon/jobs/outcome.ts'
 import type { EndRecord } from '../../../src-daemon/runner/run.ts'
-import { matchReason, translateReason, type ReasonWords } from '../../../src-renderer/domain/reason.ts'
+import { matchReason } from '../../../src-renderer/domain/reason.ts'
 import { en } from '../../../src-renderer/locales/en.ts'
 import { zhCN } from '../../../src-renderer/locales/zh-CN.ts'
+import { fill, inChinese } from '../../helpers/in-chinese.ts'
 
-const FIGURES: Readonly<Record<string, string>> = {
+/** What stands in places that have a form. */
+const EXAMPLES: Readonly<Record<string, string>> = {
   n: '7',
   used: '3',
   total: '12',
   seconds: '1.5',
   code: '-9',
   status: '502',
+  path: '/a/b c: d',
+  root: '/a/b c',
+  folder: '/a (1)',
+  file: '/a/b (1)',
+  commit: 'a81d40f0c1d2',
+  from: 'a81d40f0c1d2',
+  to: 'no commit',
+  commits: '3 commits',
+  verb: 'submodule',
+  pid: '77',
+  machine: 'c1.lan',
+  remote: 'up stream',
+  files: 'a.py, b (1).py',
+  pulled: 'already up to date at a81d40f0c1d2',
 }
 const DAEMON = join(import.meta.dirname, '../../../src-daemon')
 /** A literal where a reason is given. */
 const OWN_WORDS =
-  /(?:\b(?:reason|words|behind|refuses): |\b(?:unstartable|nothing|fail)\((?:'[\w-]+', )?|Waits)['`][^'`\n]* .*/g
+  /(?:\b(?:reason|words|behind|refuses|problem): |\b(?:unstartable|nothing|fail)\((?:'[\w-]+', )?|\b(?:Git|Runner|ProjectUnusable)Error\(\s*|Waits)['`][^'`\n]* .*/g
 const FREE = 'odd name (10.0.0.1:6800)'
-const fill = (text: string, values: Readonly<Record<string, string>>) =>
-  text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '?')
+const placesOf = (sentence: string) => [...new Set(sentence.match(/\{\w+\}/g))].toSorted()
 const valuesOf = (sentence: string) =>
-  Object.fromEntries([...sentence.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, FIGURES[name] ?? FREE]))
+  Object.fromEntries([...sentence.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, EXAMPLES[name] ?? FREE]))
 
-const chinese: ReasonWords = {
-  sentence: ({ key, values }) => fill(zhCN.reason[key as ReasonKey], values),
-  waits: (nodes) => fill(zhCN.reasons.waits, { nodes }),
-  colon: zhCN.reasons.colon,
-  semicolon: zhCN.reasons.semicolon,
-}
-const inChinese = (reason: string) => translateReason(reason, chinese)
+/** vue-i18n, without the type of every key. */
+type Written = { readonly global: { readonly t: (key: string, values: object) => string } }
+
 /** What of a text is English still, but for what was quoted and names that are the same everywhere. */
 const englishIn = (text: string) =>
   text
     .replaceAll(FREE, '')
+    .replaceAll(EXAMPLES.remote ?? '', '')
+    .replaceAll(EXAMPLES.verb ?? '', '')
+    .replaceAll(EXAMPLES.machine ?? '', '')
     .replaceAll(
       /\S*(?:Scrapyd|HTTP|URL|JSON|master_runs_jobs|finish_reason|shutdown|max_proc|\[python\]|python)\S*|Service/gi,
       '',
     )
+    .replaceAll(/git stash apply|ssh-agent|scrapy\.cfg|pull_code_by_git|local_crawler_code_path/g, '')
+    .replaceAll(/\[cluster\]|`branch`|\b(?:git|SSH|HEAD|origin|default|NUL|UTF)\b/gi, '')
     .match(/[a-z]{3,}/gi) ?? []
 
 describe('the sentences of the daemon', () => {
@@ -60,9 +77,20 @@ describe('the sentences of the daemon', () => {
   it.each(Object.entries(REASONS))('%s is known by its form, and has Chinese words', (key, sentence) => {
     const values = valuesOf(sentence)
     const text = fill(sentence, values)
+    expect(placesOf(zhCN.reason[key as ReasonKey])).toEqual(placesOf(sentence))
     expect(matchReason(text)).toEqual({ key, values })
     expect(englishIn(inChinese(text).replaceAll(/https?:\/\//g, ''))).toEqual([])
-    for (const name of Object.keys(values)) expect(zhCN.reason[key as ReasonKey]).toContain(`{${name}}`)
+  })
+
+  it('come out of the messages as they are written', () => {
+    const messages = { en: { reason: en.reason }, 'zh-CN': { reason: zhCN.reason } }
+    for (const locale of ['en', 'zh-CN'] as const) {
+      const { t } = (createI18n({ legacy: false, locale, messages } as never) as unknown as Written).global
+      for (const [key, sentence] of Object.entries<string>(messages[locale].reason)) {
+        const values = valuesOf(sentence)
+        expect(t(`reason.${key}`, values)).toBe(fill(sentence, values))
+      }
+    }
   })
 
   it('are made by these forms', () => {
@@ -78,12 +106,71 @@ describe('the sentences of the daemon', () => {
   })
 })
 
+describe('what became of a pull', () => {
+  const stashed = ['a.py', 'b.py, c.py']
+    .map((files) => reasonText('stashed', { files, commit: 'a81d40f0c1d2' }))
+    .concat(reasonText('stashedMore', { files: 'lib/d.py', n: 3, commit: 'b81d40f0c1d2' }))
+    .join('; ')
+  const kept =
+    '本地改动已保存：a.py（恢复：git stash apply a81d40f0c1d2）；b.py, c.py（恢复：git stash apply a81d40f0c1d2）；' +
+    'lib/d.py 和另外 3 个文件（恢复：git stash apply b81d40f0c1d2）'
+  const failed = reasonText('notBrought', {
+    root: '/srv/press',
+    commit: 'c81d40f0c1d2',
+    branch: 'main',
+    detail: reasonText('gitSaid', {
+      cause: reasonText('diskFull', { root: '/srv/press' }),
+      said: 'error: unable to write file x: No space left on device; but (git: not this)',
+    }),
+  })
+  const told =
+    '无法将 /srv/press 更新到 main 的 c81d40f0c1d2：/srv/press 所在磁盘已满' +
+    '（git：error: unable to write file x: No space left on device; but (git: not this)）'
+
+  it('is taken apart where edits were put aside before it failed', () => {
+    expect(inChinese(reasonText('editsAsideAfter', { failed, stashed }))).toBe(`${told}；${kept}`)
+  })
+
+  it('is taken apart where the code came, but cannot be listed', () => {
+    const pulled = [
+      reasonText('pulledTo', { from: 'no commit', to: 'c81d40f0c1d2' }),
+      '2 files changed, 5 insertions(+)',
+      reasonText('switched', { before: 'main', branch: 'develop' }),
+      reasonText('editsAside', { stashed }),
+    ].join('; ')
+    const detail = reasonText('listEndedWith', { project: 'press', code: 78, printed: 'Python 3.9 is needed; but: no' })
+    expect(inChinese(reasonText('pulledBut', { pulled, detail }))).toBe(
+      `没有提交 → c81d40f0c1d2；2 files changed, 5 insertions(+)；已从 main 切换到 develop；${kept}；但是：` +
+        '列出 press 的爬虫时 Python 退出，退出码 78；输出：\nPython 3.9 is needed; but: no',
+    )
+  })
+
+  it('is known behind the names of nodes, and beside other reasons', () => {
+    const reasons = [
+      `hq-01: ${reasonText('badPath', { detail: reasonText('noFolder', { path: '/srv/press' }) })}`,
+      `crawl-01: ${reasonText('offlineNow', { detail: reasonText('refused') })}`,
+      reasonText('getsItLater'),
+      `crawl-02: ${reasonText('notListed', { project: 'press', detail: 'SyntaxError: invalid syntax' })}`,
+      `crawl-03: ${failed}`,
+    ].join('; ')
+    expect(inChinese(reasons)).toBe(
+      'hq-01：路径无效：目录 /srv/press 不存在；crawl-01：离线（拒绝连接）；节点恢复后再执行此变更；' +
+        `crawl-02：无法列出 press 的爬虫：SyntaxError: invalid syntax；crawl-03：${told}`,
+    )
+  })
+
+  it('keeps the words of git and Python that look like ours', () => {
+    for (const text of ['fatal: a -> b; but no', 'error: (git: x) y; z', "Traceback\nKeyError: 'x; y: z'"])
+      expect(inChinese(text)).toBe(text)
+  })
+})
+
 it('no part of the daemon says why in words of its own', () => {
-  const folders = ['jobs', 'node', 'cluster', 'runner']
+  const folders = ['jobs', 'node', 'cluster', 'runner', 'projects']
   const own = folders
     .flatMap((folder) => readdirSync(join(DAEMON, folder)).map((file) => join(folder, file)))
-    // Why a list of spiders could not be made, or a process not be warm, is told in its own place, and quoted there.
-    .filter((file) => file.endsWith('.ts') && !/spider-lister|warm-/.test(file))
+    // Why a process could not be warm, and what is wrong with an interpreter, is told in the daemon's own log only.
+    .filter((file) => file.endsWith('.ts') && !/warm-|interpreter/.test(file))
     .flatMap((file) => {
       const found = readFileSync(join(DAEMON, file), 'utf8').match(OWN_WORDS) ?? []
       return found.map((words) => `${file}: ${words}`)
@@ -175,6 +262,12 @@ describe('how a job ended', () => {
   ])('%j, cancelled by %s: %s', (part, by, wanted) => {
     const context = { cancelAsked: by !== undefined, cancelledBy: by ?? null, lastLoggedError: null }
     expect(inChinese(outcomeOf({ ...end, ...part }, context).reason ?? '')).toBe(wanted)
+  })
+
+  it('is said of a project that cannot be loaded, with Python\u2019s own words', () => {
+    const traceback = 'Traceback (most recent call last):\n  File "/srv/a.py", line 1\nKeyError: \'a; b: c\''
+    const reason = reasonText('notListed', { project: 'press', detail: traceback })
+    expect(inChinese(reason)).toBe(`无法列出 press 的爬虫：${traceback}`)
   })
 
   it('is quoted where it is not ours', () => {
