@@ -2,6 +2,7 @@ import { computed, readonly, ref, shallowRef, type ComputedRef, type Ref } from 
 import type { NewJob } from '../../src-daemon/api/contract/endpoints.ts'
 import type { Job } from '../../src-daemon/api/contract/values.ts'
 import { useErrorText } from './use-error-text.ts'
+import { useReason } from './use-reason.ts'
 import { useTransport } from './use-transport.ts'
 
 /** One spider of a batch with what became of it. */
@@ -29,6 +30,7 @@ const AT_ONCE = 10
 export function useBatch(): Batch {
   const transport = useTransport()
   const errorText = useErrorText()
+  const reason = useReason()
   const rows = shallowRef<readonly BatchRow[]>([])
   const isSending = ref(false)
   let isStopped = false
@@ -63,7 +65,7 @@ export function useBatch(): Batch {
           ...row,
           state: result?.ok === true ? 'scheduled' : 'refused',
           job: result?.job ?? null,
-          error: result?.error ?? null,
+          error: reason(result?.error ?? null) || null,
         }
       })
     } catch (error) {

@@ -5,6 +5,7 @@ import type { Job } from '../../src-daemon/api/contract/values.ts'
 import { useConfirmationStore } from '../stores/confirmation.ts'
 import { useToastsStore } from '../stores/toasts.ts'
 import { useErrorText } from './use-error-text.ts'
+import { useReason } from './use-reason.ts'
 import { useTransport } from './use-transport.ts'
 
 /** Jobs for a batch: those named, or all that a filter matches. */
@@ -30,6 +31,7 @@ export function useJobActions(): JobActions {
   const confirmation = useConfirmationStore()
   const toasts = useToastsStore()
   const errorText = useErrorText()
+  const reason = useReason()
 
   async function attempt<T>(title: string, action: () => Promise<T>): Promise<T | null> {
     try {
@@ -89,7 +91,7 @@ export function useJobActions(): JobActions {
     if (reply.errors.length > 0) {
       toasts.error(
         t('cancel.someFailed', { n: reply.errors.length }, reply.errors.length),
-        reply.errors[0]?.message ?? null,
+        reason(reply.errors[0]?.message ?? null),
       )
     } else toasts.done(t('cancel.doneMany', { n: reply.cancelled }, reply.cancelled))
     return true
@@ -116,7 +118,7 @@ export function useJobActions(): JobActions {
     if (reply === null) return false
     const refused = reply.results.filter(({ ok }) => !ok)
     if (refused.length > 0)
-      toasts.error(t('rerun.someFailed', { n: refused.length }, refused.length), refused[0]?.error ?? null)
+      toasts.error(t('rerun.someFailed', { n: refused.length }, refused.length), reason(refused[0]?.error ?? null))
     else toasts.done(t('rerun.doneMany', { n: reply.results.length }, reply.results.length))
     return true
   }

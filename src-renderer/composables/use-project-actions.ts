@@ -4,6 +4,7 @@ import { useConfirmationStore } from '../stores/confirmation.ts'
 import { usePullsStore } from '../stores/pulls.ts'
 import { useToastsStore } from '../stores/toasts.ts'
 import { useErrorText } from './use-error-text.ts'
+import { useReason } from './use-reason.ts'
 import { useRunLink } from './use-run-link.ts'
 import { useTransport } from './use-transport.ts'
 
@@ -24,6 +25,7 @@ export function useProjectActions(): ProjectActions {
   const toasts = useToastsStore()
   const errorText = useErrorText()
   const link = useRunLink()
+  const reason = useReason()
 
   async function start(project: string, nodes?: readonly string[]): Promise<boolean> {
     try {
@@ -65,7 +67,7 @@ export function useProjectActions(): ProjectActions {
       else
         toasts.error(
           t('project.removePartly', { project: name }),
-          failed.map(({ node, message }) => `${node}: ${message}`).join('\n'),
+          failed.map(({ node, message }) => `${node}: ${reason(message)}`).join('\n'),
         )
       return true
     } catch (error) {

@@ -1,11 +1,16 @@
 import { flushPromises } from '@vue/test-utils'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { reasonText } from '../../../src-daemon/api/contract/reasons.ts'
 import type { Pull } from '../../../src-daemon/api/contract/values.ts'
+import AddProjectForm from '../../../src-renderer/components/project/AddProjectForm.vue'
 import PullHistory from '../../../src-renderer/components/project/PullHistory.vue'
 import PullDock from '../../../src-renderer/components/pull/PullDock.vue'
+import NodePage from '../../../src-renderer/pages/NodePage.vue'
 import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
+import { showLanguage } from '../../../src-renderer/i18n.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
+import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { sampleTransport, showInConsole, whenReady } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
@@ -77,6 +82,25 @@ describe('the dock of pulls', () => {
     expect(wrapper.find('.dock-head').text()).toContain('Pull again')
   })
 
+  it('says in Chinese why a step failed, and quotes git', async () => {
+    const said = 'fatal: unable to access: Could not resolve host: git.example.org'
+    const cause = reasonText('unresolved', { host: 'git.example.org' })
+    const failed = reasonText('notFetched', { branch: 'main', detail: reasonText('gitSaid', { cause, said }) })
+    const stashed = reasonText('stashed', { files: 'a.py', commit: 'a81d40f0c1d2' })
+    const message = reasonText('editsAsideAfter', { failed, stashed })
+    const old = addOld()
+    old.steps = old.steps.map((step) => ({ ...step, state: 'error', message, stashed, output: `${said}\n` }))
+    const { wrapper } = await show(PullDock, '/projects?pull=newspapers&pull-id=old', { project: 'newspapers' })
+    await showLanguage('zh-CN')
+    await flushPromises()
+    const kept = 'a.py（恢复：git stash apply a81d40f0c1d2）'
+    const chinese = `无法获取分支 main：无法解析主机名 git.example.org（git：${said}）；本地改动已保存：${kept}`
+    expect(wrapper.find('.pull-step .small').text()).toBe(chinese)
+    const hints = wrapper.findAll('.git-hint').map((hint) => hint.text())
+    expect(hints).toEqual([chinese, `本地改动已保存为 ${kept}。`])
+    expect(wrapper.find('pre').text()).toContain(said)
+  })
+
   it('shows the pull and the node of the address', async () => {
     addOld()
     const { wrapper, router } = await show(PullDock, '/projects?pull=newspapers&pull-id=old&pull-node=crawl-02', {
@@ -107,6 +131,44 @@ describe('the dock of pulls', () => {
     await wrapper.find('.dock-empty button').trigger('click')
     await flushPromises()
     expect(wrapper.text()).toContain('3 of 5 done')
+  })
+})
+
+describe('a project that cannot be used', () => {
+  it('says why in Chinese on its page, in the list and on the page of a node', async () => {
+    const project = cluster.projects.find(({ name }) => name === 'newspapers')
+    for (const code of project?.nodes ?? [])
+      code.error = reasonText('notUsable', {
+        project: 'newspapers',
+        detail: reasonText('noScrapyCfg', { path: '/srv/newspapers' }),
+      })
+    const chinese = '项目 newspapers 无法使用：/srv/newspapers 中没有 scrapy.cfg，上下两级目录内也没有'
+    const page = await show(ProjectView, '/projects/newspapers', {})
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(page.wrapper.find('.project-aside').text()).toContain(chinese)
+    expect(page.wrapper.find('.code-line .right').attributes('data-tip')).toBe(chinese)
+    const list = await show(ProjectsView, '/projects', {})
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(list.wrapper.text()).toContain(chinese)
+    const node = await show(whenReady(NodePage), '/nodes/n1/projects', {})
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(node.wrapper.find('.node-projects').text()).toContain(chinese)
+  })
+
+  it('is refused in Chinese where it is added', async () => {
+    const detail = reasonText('notListed', { project: 'x', detail: 'SyntaxError: invalid syntax' })
+    transport.answers.addProject = () => {
+      throw new CallError('refused', `hq-01: ${detail}`, { status: 422 })
+    }
+    const { wrapper } = await show(AddProjectForm, '/projects', {})
+    await showLanguage('zh-CN')
+    await wrapper.find('input').setValue('/srv/x')
+    await wrapper.find('form').trigger('submit')
+    await flushPromises()
+    expect(wrapper.find('.add-note').text()).toContain('hq-01：无法列出 x 的爬虫：SyntaxError: invalid syntax')
   })
 })
 
