@@ -38,7 +38,7 @@ export async function testConnection(address: Address): Promise<TestResult> {
     const self = await client.call('getNode')
     const ms = Math.round(performance.now() - started)
     if (self.identity !== 'master') {
-      return { kind: 'not-a-master', found: 'slave', reason: self.owner?.node_name ?? self.node_name }
+      return { kind: 'not-a-master', found: 'slave', reason: self.owner?.node_name ?? '' }
     }
     const [cluster, session] = await Promise.all([client.call('getCluster'), client.call('getSession')])
     return {
@@ -67,10 +67,19 @@ async function explain(error: unknown, address: Address, client: ApiClient): Pro
     return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) }
   }
   const problem = certificateProblem(error)
-  if (problem !== null) return { kind: 'certificate', reason: problem, peer: await peerCertificate(address.url) }
+  if (problem !== null) return { kind: 'certificate', ...problem, peer: await peerCertificate(address.url) }
   // Something answered that does not know /api: perhaps a stock Scrapyd.
   if (/not as a Scrapyd Service daemon|is not understood/.test(error.message)) return otherServer(client)
-  return { kind: 'unreachable', reason: withoutUrl(error.message, client.baseUrl) }
+  const reason = withoutUrl(error.message, client.baseUrl)
+  // A server of https closes what does not begin like TLS, which looks like a network that fails.
+  const isTls = /^the connection was closed|^it does not speak HTTP$/.test(reason) && (await speaksHttps(address.url))
+  return { kind: 'unreachable', reason: isTls ? IS_HTTPS : reason }
+}
+
+const IS_HTTPS = 'it speaks https: write https:// in front of it'
+
+async function speaksHttps(url: string): Promise<boolean> {
+  return url.startsWith('http:') && (await peerCertificate(url)) !== null
 }
 
 async function otherServer(client: ApiClient): Promise<TestResult> {
@@ -87,25 +96,26 @@ function withoutUrl(message: string, url: string): string {
 }
 
 const CERTIFICATE_CODES =
-  /^(CERT_|ERR_TLS_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|PINNED_CERTIFICATE|HOSTNAME_MISMATCH|INVALID_CA)/
+  /^(CERT_|ERR_TLS_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|PINNED_CERTIFICATE|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED)/
 
 /** What TLS says against the certificate; null when that is not what went wrong. */
-function certificateProblem(error: unknown): string | null {
+function certificateProblem(error: unknown): { reason: string; code: string } | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const code = 'code' in cause ? String(cause.code) : ''
-    if (CERTIFICATE_CODES.test(code)) return cause.message
+    // Node's advice for its own command line is none for who uses this app.
+    if (CERTIFICATE_CODES.test(code)) return { code, reason: cause.message.replace(/; if the root CA is .*$/s, '') }
   }
   return null
 }
 
 /** The certificate that the server shows, trusted or not, so that an operator can compare it and pin it. */
 export function peerCertificate(url: string): Promise<PeerCertificate | null> {
-  const { hostname, port } = new URL(url)
+  const { hostname, port, protocol } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve) => {
     const socket = connect({
       host,
-      port: Number(port || 443),
+      port: Number(port || (protocol === 'http:' ? 80 : 443)),
       rejectUnauthorized: false,
       ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
     })

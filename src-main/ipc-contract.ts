@@ -239,11 +239,17 @@ export type TestResult =
       readonly username: string | null
     }
   | { readonly kind: 'unreachable'; readonly reason: string }
-  /** Something answers, but no master: a slave, a stock Scrapyd, another web server. */
+  /** Something answers, but no master: a slave (`reason`: of which master, empty of none), a stock Scrapyd, another web server. */
   | { readonly kind: 'not-a-master'; readonly found: 'slave' | 'scrapyd' | 'other'; readonly reason: string }
   | { readonly kind: 'wrong-password'; readonly username: string }
   | { readonly kind: 'password-needed' }
-  | { readonly kind: 'certificate'; readonly reason: string; readonly peer: PeerCertificate | null }
+  /** `code`: the one of TLS (`CERT_HAS_EXPIRED`, …), by which the page says it in its own words. */
+  | {
+      readonly kind: 'certificate'
+      readonly reason: string
+      readonly code: string
+      readonly peer: PeerCertificate | null
+    }
   | { readonly kind: 'failed'; readonly reason: string }
 
 export interface PeerCertificate {

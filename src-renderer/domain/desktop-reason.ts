@@ -14,9 +14,17 @@ const SENTENCES: Readonly<Record<string, RegExp>> = {
   unknownHost: /^the host name is not known$/,
   noLookup: /^the host name could not be looked up$/,
   closed: /^the connection was closed$/,
+  reset: /^the connection was closed \(reset\)$/,
+  cut: /^the connection was closed before the answer was complete$/,
   timedOut: /^the connection timed out$/,
+  late: /^it did not answer in time$/,
+  noAnswer: /^no answer in time$/,
+  halfway: /^its answer stopped halfway$/,
   noRoute: /^there is no route to the host$/,
   noNetwork: /^there is no route to the network$/,
+  noAddress: /^the address cannot be used$/,
+  badAddress: /^the address is not usable$/,
+  isHttps: /^it speaks https: write https:\/\/ in front of it$/,
   noHttps: /^it does not speak https$/,
   noHttp: /^it does not speak HTTP$/,
 }
@@ -28,4 +36,23 @@ export function matchDesktopReason(reason: string): { key: string; values: Recor
     if (match !== null) return { key, values: { ...match.groups } }
   }
   return null
+}
+
+/** What the codes of TLS mean for a certificate, by their name among the messages. */
+const CERTIFICATES: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'selfSigned',
+  SELF_SIGNED_CERT_IN_CHAIN: 'unknownIssuer',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unknownIssuer',
+  UNABLE_TO_GET_ISSUER_CERT: 'unknownIssuer',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unknownIssuer',
+  CERT_HAS_EXPIRED: 'expired',
+  CERT_NOT_YET_VALID: 'notYetValid',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'otherHost',
+  HOSTNAME_MISMATCH: 'otherHost',
+  PINNED_CERTIFICATE: 'notPinned',
+}
+
+/** The message that says what is wrong with a certificate; `other` quotes what TLS says. */
+export function certificateMessage(code: string): string {
+  return CERTIFICATES[code] ?? 'other'
 }

@@ -82,12 +82,26 @@ export const desktopEn = {
   nobody: 'nobody: the master asks for no password',
   unreachableText: '{url} does not answer: {reason}. Check the address, and that the master runs there.',
   slaveText: 'This is a slave of {master}. Enter the address of the master.',
+  freeSlaveText:
+    'This is a slave that no master has yet. Enter the address of the master, and add this one as a node there.',
   scrapydText: 'This is a stock Scrapyd server. Add it as a node on a master instead.',
   otherText: 'Something else answers at this address: {reason}',
   wrongText: 'The master refuses {user} with this password.',
   neededText: 'The master asks for a user and a password.',
   unauthorized: 'The master does not accept the password any more. Type it again.',
-  certificateText: 'TLS says: {reason}. Choose the CA that signed it, or compare the fingerprint and pin it.',
+  /** What TLS has against a certificate, with its own code. */
+  certificateProblem: {
+    selfSigned: 'It is signed by itself ({code}). Compare the fingerprint with that of the server, then pin it.',
+    unknownIssuer:
+      'This computer does not know its issuer ({code}). Choose the CA that signed it, or compare the fingerprint and pin it.',
+    expired: 'It has expired ({code}). Renew it on the server, or compare the fingerprint and pin it.',
+    notYetValid: 'It is not valid yet ({code}). Check the clocks of both computers.',
+    otherHost:
+      'It is not issued for {host} ({code}). Use a name that it is issued for, or compare the fingerprint and pin it.',
+    notPinned:
+      'It is not the pinned one ({code}): it was renewed, or somebody else answers. Compare the fingerprint before you pin it.',
+    other: 'TLS says: {reason} ({code}). Choose the CA that signed it, or compare the fingerprint and pin it.',
+  },
   local: {
     title: 'Local master',
     text: 'A master of your own on this computer: 127.0.0.1 only, its own data folder, a random password.',
@@ -133,9 +147,17 @@ export const desktopEn = {
     unknownHost: 'the host name is not known',
     noLookup: 'the host name could not be looked up',
     closed: 'the connection was closed',
+    reset: 'the connection was closed (reset)',
+    cut: 'the connection was closed before the answer was complete',
     timedOut: 'the connection timed out',
+    late: 'it did not answer in time',
+    noAnswer: 'no answer in time',
+    halfway: 'its answer stopped halfway',
     noRoute: 'there is no route to the host',
     noNetwork: 'there is no route to the network',
+    noAddress: 'the address cannot be used',
+    badAddress: 'the address is not usable',
+    isHttps: 'it speaks https: write https:// in front of it',
     noHttps: 'it does not speak https',
     noHttp: 'it does not speak HTTP',
   },

@@ -4,6 +4,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { NodeSelf } from '../../src-daemon/api/contract/values.ts'
 import { clientOf, peerCertificate, testConnection, type Address } from '../../src-main/connection-test.ts'
 import type { CertificateRule } from '../../src-main/ipc-contract.ts'
 import { secureAgent, secureFetch } from '../../src-main/secure-fetch.ts'
@@ -12,6 +13,36 @@ import { root } from '../../scripts/lib/root.ts'
 const tls = (name: string) => readFileSync(join(root, 'test/fixtures/tls', name), 'utf8')
 const SYSTEM: CertificateRule = { kind: 'system' }
 const OWN_CA: CertificateRule = { kind: 'ca', name: 'ca.pem', pem: tls('ca.pem') }
+
+/** What a slave says of itself. */
+const SLAVE: NodeSelf = {
+  node_name: 'crawl-01',
+  identity: 'slave',
+  cluster_name: 'press',
+  version: '0.1.0',
+  feed: 'f',
+  instance: 'i',
+  started_at: '2026-01-01T00:00:00.000Z',
+  now: '2026-01-01T00:00:00.000Z',
+  paused: false,
+  pause_note: null,
+  pending: 0,
+  running: 0,
+  finished: 0,
+  max_proc: 8,
+  disk_free_bytes: null,
+  disk_total_bytes: null,
+  cpus: 2,
+  load_average: [0, 0, 0],
+  memory_free_bytes: 1,
+  memory_total_bytes: 2,
+  platform: 'linux',
+  node_version: '24.0.0',
+  python: null,
+  scrapy: null,
+  owner: null,
+  projects: [],
+}
 
 let server: { close(): unknown; closeAllConnections(): void } | null = null
 afterEach(() => {
@@ -23,19 +54,24 @@ afterEach(() => {
 /** Every request that came so far, by its Authorization. */
 const seen: (string | undefined)[] = []
 
-async function serve(answer: (path: string) => [status: number, body: unknown], isTls = false): Promise<string> {
+/** `certificate`: its file; null: by http. */
+async function serve(
+  answer: (path: string) => [status: number, body: unknown],
+  certificate: string | null = null,
+): Promise<string> {
   seen.length = 0
   const listener: Parameters<typeof createHttp>[1] = (request, response) => {
     seen.push(request.headers.authorization)
     const [status, body] = answer(request.url ?? '')
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
-  const made = isTls
-    ? createServer({ cert: tls('server.pem'), key: tls('server.key') }, listener)
-    : createHttp(listener)
+  const made =
+    certificate === null
+      ? createHttp(listener)
+      : createServer({ cert: tls(certificate), key: tls('server.key') }, listener)
   server = made
   await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve))
-  return `${isTls ? 'https' : 'http'}://127.0.0.1:${(made.address() as AddressInfo).port}`
+  return `${certificate === null ? 'http' : 'https'}://127.0.0.1:${(made.address() as AddressInfo).port}`
 }
 
 const address = (url: string, more: Partial<Address> = {}): Address => ({
@@ -67,6 +103,30 @@ describe('testConnection', () => {
     })
   })
 
+  it('says whose slave it is', async () => {
+    for (const owner of [null, { instance: 'm', node_name: 'hq-01' }]) {
+      const url = await serve(() => [200, { ...SLAVE, owner }])
+      const reason = owner?.node_name ?? ''
+      expect(await testConnection(address(url))).toEqual({ kind: 'not-a-master', found: 'slave', reason })
+      server?.close()
+    }
+  })
+
+  it('says which of http and https the other side does not speak', async () => {
+    const secure = await serve(() => [200, {}], 'server.pem')
+    expect(await testConnection(address(secure.replace('https', 'http')))).toMatchObject({
+      kind: 'unreachable',
+      reason: 'it speaks https: write https:// in front of it',
+    })
+    expect(seen).toEqual([])
+    server?.close()
+    const plain = await serve(() => [200, {}])
+    expect(await testConnection(address(plain.replace('http', 'https')))).toMatchObject({
+      kind: 'unreachable',
+      reason: 'it does not speak https',
+    })
+  })
+
   it('says that the password is wrong, or missing', async () => {
     const url = await serve(() => [401, {}])
     expect(await testConnection(address(url))).toEqual({ kind: 'wrong-password', username: 'operator' })
@@ -75,7 +135,7 @@ describe('testConnection', () => {
   })
 
   it('tells a certificate that is not trusted, with what is needed to judge it', async () => {
-    const url = await serve(() => [401, {}], true)
+    const url = await serve(() => [401, {}], 'server.pem')
     const result = await testConnection(address(url))
     expect(result).toMatchObject({
       kind: 'certificate',
@@ -84,8 +144,28 @@ describe('testConnection', () => {
     expect(seen).toEqual([])
   })
 
+  it.each([
+    ['self-signed.pem', false, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['server.pem', false, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['expired.pem', true, 'CERT_HAS_EXPIRED'],
+    ['future.pem', true, 'CERT_NOT_YET_VALID'],
+    ['other-host.pem', true, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ])('tells what is wrong with %s (its signer is known: %s) by its code', async (name, isKnown, code) => {
+    const url = await serve(() => [401, {}], name)
+    const certificate: CertificateRule = isKnown ? { kind: 'ca', name, pem: tls(name) } : SYSTEM
+    const result = await testConnection(address(url, { certificate }))
+    expect(result).toMatchObject({ kind: 'certificate', code, peer: { fingerprint: expect.any(String) as string } })
+    expect(JSON.stringify(result)).not.toContain('Node.js')
+    expect(seen).toEqual([])
+    // Whoever has compared the fingerprint may take it all the same.
+    const fingerprint = (result.kind === 'certificate' && result.peer?.fingerprint) || ''
+    expect(await testConnection(address(url, { certificate: { kind: 'pinned', fingerprint } }))).toMatchObject({
+      kind: 'wrong-password',
+    })
+  })
+
   it('accepts an own CA, and the one certificate that was pinned', async () => {
-    const url = await serve(() => [401, {}], true)
+    const url = await serve(() => [401, {}], 'server.pem')
     const wrong = { kind: 'wrong-password', username: 'operator' }
     expect(await testConnection(address(url, { certificate: OWN_CA }))).toEqual(wrong)
     const { fingerprint = '' } = (await peerCertificate(url)) ?? {}
@@ -94,7 +174,7 @@ describe('testConnection', () => {
   })
 
   it('sends nothing to a server whose certificate is not the pinned one', async () => {
-    const url = await serve(() => [200, {}], true)
+    const url = await serve(() => [200, {}], 'server.pem')
     const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':')
     const result = await testConnection(address(url, { certificate: { kind: 'pinned', fingerprint } }))
     expect(result).toMatchObject({
@@ -111,7 +191,7 @@ describe('an event stream', () => {
     return null
   }
   it('is judged by the same rule: nothing goes to a server whose certificate is not the right one', async () => {
-    const url = await serve(() => [401, {}], true)
+    const url = await serve(() => [401, {}], 'server.pem')
     const { fingerprint = '' } = (await peerCertificate(url)) ?? {}
     for (const rule of [OWN_CA, { kind: 'pinned', fingerprint }] as const) {
       await expect(follow(url, rule)).rejects.toThrow('password')
@@ -127,7 +207,7 @@ describe('an event stream', () => {
 
 describe('secureFetch', () => {
   it('gives what fetch gives: body, headers, and an end by its signal', async () => {
-    const url = await serve(() => [200, { a: '新闻' }], true)
+    const url = await serve(() => [200, { a: '新闻' }], 'server.pem')
     const ask = secureFetch(secureAgent(OWN_CA))
     const answer = await ask(`${url}/x`, { method: 'POST', body: 'b', headers: { 'content-type': 'text/plain' } })
     expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([

@@ -2,7 +2,8 @@ import { NodeUnreachableError, ScrapydServiceError } from '../../errors.ts'
 
 export const NO_ANSWER = 'no answer in time'
 
-const REASONS: Readonly<Record<string, string>> = {
+/** By the code of the error; the desktop app knows the sentences, and says them in its own language (checked by a test). */
+export const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ECONNRESET: 'the connection was closed (reset)',
   EPIPE: 'the connection was closed',
