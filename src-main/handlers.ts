@@ -1,4 +1,4 @@
-import { app, shell, type BrowserWindow } from 'electron'
+import { app, shell } from 'electron'
 import { ConflictError, InvalidParameterError } from '../src-daemon/errors.ts'
 import { clientOf } from './connection-test.ts'
 import type { Connections } from './connections.ts'
@@ -11,7 +11,8 @@ import type { LocalMaster } from './local-master.ts'
 import type { OpenSession } from './open-session.ts'
 import type { Passwords } from './passwords.ts'
 import { inspectFolder } from './project-folder.ts'
-import { saveResponse, suggestedName } from './saving.ts'
+import { suggestedName } from './saving.ts'
+import type { Savings } from './savings.ts'
 
 interface HandlerParts {
   readonly connections: Connections
@@ -19,11 +20,11 @@ interface HandlerParts {
   readonly local: LocalMaster
   readonly open: OpenSession
   readonly dialogs: Dialogs
-  readonly window: () => BrowserWindow
+  readonly savings: Savings
 }
 
 /** Every call of the contract, answered by the part that knows. */
-export function createHandlers({ connections, passwords, local, open, dialogs, window }: HandlerParts): IpcHandlers {
+export function createHandlers({ connections, passwords, local, open, dialogs, savings }: HandlerParts): IpcHandlers {
   const localState = () => local.state
   const logs = new FollowedLogs(local.folders.log)
   return {
@@ -71,9 +72,9 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
     'local.openLog': () => openPath(local.folders.log),
     'projects.choose': async () => {
       const path = await dialogs.folder()
-      return path === null ? null : inspectFolder(path, local.python)
+      return path === null ? null : inspectFolder(path, () => local.python())
     },
-    'projects.inspect': (_, path) => inspectFolder(path, local.python),
+    'projects.inspect': (_, path) => inspectFolder(path, () => local.python()),
     'projects.add': async (_, path, name) => {
       await clientOf(local.address).call('addProject', { params: { project: name }, body: { path } })
       return null
@@ -83,7 +84,8 @@ export function createHandlers({ connections, passwords, local, open, dialogs, w
     'session.abort': (_, id) => nothing(open.session.abort(id)),
     'session.follow': (caller, id, cursor) => follow(open, caller, id, cursor),
     'session.unfollow': (_, id) => nothing(open.session.abort(id)),
-    'files.save': (_, url) => saveFile(open, dialogs, window(), url),
+    'files.save': (caller, url) => saveFile({ open, dialogs, savings }, caller, url),
+    'files.stopSaving': (_, id) => nothing(savings.stop(id)),
     'files.open': (_, url) => openPath(ownFile(open, local, url, textFile)),
     'files.reveal': (_, url) => nothing(shell.showItemInFolder(ownFile(open, local, url))),
   }
@@ -120,24 +122,20 @@ function follow(open: OpenSession, caller: Caller, id: string, cursor: string | 
   return null
 }
 
-/** Resolves once a place was chosen (false: it was not); the file comes after, with progress on the window's icon. */
-async function saveFile(open: OpenSession, dialogs: Dialogs, window: BrowserWindow, url: string): Promise<boolean> {
+/** Asks for a place (false: none was chosen), and resolves once the file is there or not; the page hears how far it is. */
+async function saveFile(
+  { open, dialogs, savings }: Pick<HandlerParts, 'open' | 'dialogs' | 'savings'>,
+  caller: Caller,
+  url: string,
+): Promise<boolean> {
   const { session } = open
   const path = await dialogs.save(suggestedName(url))
   if (path === null) return false
-  const progress = (part: number | null) => {
-    if (!window.isDestroyed()) window.setProgressBar(part ?? 2)
-  }
-  try {
-    progress(null)
-    await saveResponse(await session.file(url, AbortSignal.timeout(3_600_000)), path, progress)
-    return true
-  } catch (error) {
-    dialogs.failure(describeError(error).message)
-    return false
-  } finally {
-    if (!window.isDestroyed()) window.setProgressBar(-1)
-  }
+  return savings.save(
+    path,
+    (signal) => session.file(url, signal),
+    (message) => caller.tell(message),
+  )
 }
 
 /** A file on this computer; of another machine's there is none to show. */

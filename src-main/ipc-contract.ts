@@ -114,6 +114,7 @@ export const IPC_ARGUMENTS = {
   'session.follow': z.tuple([callId, z.string().max(80).nullable()]),
   'session.unfollow': z.tuple([callId]),
   'files.save': z.tuple([fileUrl]),
+  'files.stopSaving': z.tuple([callId]),
   'files.open': z.tuple([fileUrl]),
   'files.reveal': z.tuple([fileUrl]),
 } as const satisfies Record<string, z.ZodTuple>
@@ -149,7 +150,9 @@ export interface IpcReplies {
   'session.abort': null
   'session.follow': null
   'session.unfollow': null
+  /** Whether it was saved, whole; how far it is comes in messages. */
   'files.save': boolean
+  'files.stopSaving': null
   'files.open': null
   'files.reveal': null
 }
@@ -178,11 +181,21 @@ export type IpcMessage =
   | { readonly type: 'local'; readonly local: LocalState }
   /** `isAnew`: the text takes the place of what was told before. */
   | { readonly type: 'local-log'; readonly stream: string; readonly text: string; readonly isAnew: boolean }
+  | SavingMessage
   /** A route of the console (deep link, notification, menu). */
   | { readonly type: 'navigate'; readonly path: string }
   | { readonly type: 'command'; readonly command: 'palette' | 'shortcuts' }
   /** The page shows another cluster (or the clusters): it loads itself anew. */
   | { readonly type: 'reload' }
+
+/** How far a file is that is being saved; `part` 0…1, or null when that cannot be said. */
+export interface SavingMessage {
+  readonly type: 'saving'
+  readonly id: string
+  readonly name: string
+  readonly part: number | null
+  readonly state: 'going' | 'saved' | 'stopped' | 'failed'
+}
 
 /** The bridge in the page's world. */
 export interface DesktopBridge {

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { ApiClient } from '../src-daemon/api/client/api-client.ts'
 import { ConflictError, UnauthorizedError } from '../src-daemon/errors.ts'
 import { clientOf, type Address } from './connection-test.ts'
-import type { Interpreter } from './interpreters.ts'
+import { askInterpreter, type Interpreter } from './interpreters.ts'
 import { notificationRule, type LocalState, type LocalStep, type NotificationRule } from './ipc-contract.ts'
 import type { JsonFile } from './json-file.ts'
 import {
@@ -99,10 +99,6 @@ export class LocalMaster {
     return { dataDir: this.#folders.dataDir, background, notifications, ...this.#phase } as LocalState
   }
 
-  get python(): Interpreter | null {
-    return this.#python
-  }
-
   get folders(): LocalFolders {
     return this.#folders
   }
@@ -169,6 +165,15 @@ export class LocalMaster {
     clearTimeout(this.#retry)
     if (this.state.background) this.#unwatch()
     else await this.stop()
+  }
+
+  /**
+   * What projects without an environment of their own run with, asked now, as somebody may just have installed something:
+   * the Python that it was started with, else the one that it would be started with. null: there is none.
+   */
+  async python(): Promise<Interpreter | null> {
+    const used = this.#phase.state === 'running' ? this.#python : null
+    return (used === null ? null : await askInterpreter(used.path)) ?? this.#options.findPython()
   }
 
   /** How many spiders run now. */

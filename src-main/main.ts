@@ -18,6 +18,7 @@ import { menuTemplate } from './menu.ts'
 import { Native } from './native.ts'
 import { OpenSession } from './open-session.ts'
 import { Passwords, passwordsFile } from './passwords.ts'
+import { Savings } from './savings.ts'
 import { guardContents, registerScheme, secureSession } from './security.ts'
 import { windowState } from './window-state.ts'
 import { openWindow } from './window.ts'
@@ -99,6 +100,11 @@ function start(): void {
     onHealth: (cluster, health) => native.showHealth(cluster, health),
   })
   const dialogs = new Dialogs(shownWindow, words)
+  const savings = new Savings({
+    // More than 1: something goes on; less than 0: nothing.
+    onProgress: (part) => window?.setProgressBar(part === 'over' ? -1 : (part ?? 2)),
+    onFailure: (error) => dialogs.failure(describeError(error).message),
+  })
   // Only a package that was made for publishing knows where to look.
   const canUpdate = app.isPackaged && existsSync(join(process.resourcesPath, 'app-update.yml'))
   const updates = canUpdate
@@ -171,7 +177,7 @@ function start(): void {
 
   secureSession(join(root, 'dist/console'))
   serveIpc({
-    handlers: createHandlers({ connections, passwords, local, open, dialogs, window: shownWindow }),
+    handlers: createHandlers({ connections, passwords, local, open, dialogs, savings }),
     isOwnUrl,
     onError: (message, cause) => console.error(message, cause),
   })
@@ -181,7 +187,8 @@ function start(): void {
 
   // From here on the page loads by itself: what the window does not need comes after it.
   setImmediate(() => {
-    app.setAsDefaultProtocolClient(LINK_SCHEME)
+    // In a checkout it would be Electron itself, which knows no app.
+    if (app.isPackaged) app.setAsDefaultProtocolClient(LINK_SCHEME)
     // Windows shows notifications only of an app that it knows by the id of its shortcut.
     if (process.platform === 'win32') app.setAppUserModelId(APP_ID)
     const runtime = `Electron ${process.versions['electron'] ?? '–'}, Node ${process.versions.node}`
@@ -221,6 +228,7 @@ function start(): void {
     if (choice === 'keep') local.setBackground(true)
     open.end()
     native.stop()
+    await savings.stopAll()
     await local.quit()
     isDone = true
     if (updates?.install() !== true) app.quit()

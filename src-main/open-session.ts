@@ -120,10 +120,18 @@ export class OpenSession {
     return result
   }
 
-  /** The local master was started again: one with another port or password needs a new session. */
+  /**
+   * The local master was started again: one with another port or password needs a new session. One that was given up has
+   * nothing to show any more: its page among the clusters says why, and starts it by hand.
+   */
   followLocal(): void {
-    const { local } = this.#options
-    if (this.#session?.cluster.isLocal !== true || local.state.state !== 'running') return
+    const { local, words, onNotice } = this.#options
+    if (this.#session?.cluster.isLocal !== true) return
+    if (local.state.state === 'failed') {
+      if (local.notifications.nodes) onNotice({ title: words.localEnded, body: words.localEndedDetail, path: '/' })
+      this.choose('local')
+    }
+    if (local.state.state !== 'running') return
     const { url, password } = local.address
     if (url !== this.#address?.url || password !== this.#address.password) this.#begin('local', local.address, null)
   }

@@ -8,8 +8,14 @@ const CFG = 'scrapy.cfg'
 /** As the daemon looks for it: in the folder, and within two levels up or down. */
 const LEVELS = 2
 
-/** Looks at a folder that was chosen or dropped: is it a project, and can its spiders run? */
-export async function inspectFolder(dropped: string, fallback: Interpreter | null): Promise<ProjectFolder> {
+/**
+ * Looks at a folder that was chosen or dropped: is it a project, and can its spiders run? `fallback` is asked for the Python
+ * of a project that has none of its own.
+ */
+export async function inspectFolder(
+  dropped: string,
+  fallback: () => Promise<Interpreter | null>,
+): Promise<ProjectFolder> {
   const path = folderOf(dropped)
   const nothing = {
     projectDir: null,
@@ -24,7 +30,7 @@ export async function inspectFolder(dropped: string, fallback: Interpreter | nul
   if (projectDir === null) return { path, name: projectName(path, ''), ...nothing, problem: 'no-scrapy-cfg' }
   const cfg = readFileSync(join(projectDir, CFG), 'utf8')
   const own = ownPython(projectDir)
-  const python = own === null ? fallback : await askInterpreter(own)
+  const python = own === null ? await fallback() : await askInterpreter(own)
   return {
     path,
     name: projectName(projectDir, cfg),

@@ -27,11 +27,12 @@ function decode(part: string): string {
   }
 }
 
-/** Writes an answer to a file, which has its name only once it is whole. `onProgress` gets 0…1, or null when unknown. */
+/** Writes an answer to a file, which has its name only once it is whole. `onProgress` gets 0…1, or null when unknown. Rejects once `signal` ends it. */
 export async function saveResponse(
   response: Response,
   path: string,
   onProgress: (part: number | null) => void,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const total = Number(response.headers.get('content-length') ?? 0)
   const draft = `${path}.part`
@@ -48,6 +49,7 @@ export async function saveResponse(
         }
       },
       createWriteStream(draft),
+      { signal },
     )
     await rename(draft, path)
   } catch (error) {

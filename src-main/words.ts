@@ -53,6 +53,8 @@ export interface Words {
   readonly noReason: string
   readonly nodeLost: (node: string) => string
   readonly nodeBack: (node: string) => string
+  readonly localEnded: string
+  readonly localEndedDetail: string
   readonly quitTitle: (jobs: number) => string
   readonly quitDetail: string
   readonly quitStop: string
@@ -130,6 +132,8 @@ export const ENGLISH: Words = {
   noReason: 'No reason was recorded',
   nodeLost: (node) => `${node} is offline`,
   nodeBack: (node) => `${node} is back`,
+  localEnded: 'The local master does not run any more',
+  localEndedDetail: 'It died again and again. Its page among the clusters says why, and launches it anew.',
   quitTitle: (jobs) => (jobs === 1 ? 'Quit and end 1 running spider?' : `Quit and end ${jobs} running spiders?`),
   quitDetail: 'The local master stops with the app. Spiders get 10 s to close; items fetched so far stay.',
   quitStop: 'Quit and end spiders',
@@ -207,6 +211,8 @@ export const CHINESE: Words = {
   noReason: '没有记录原因',
   nodeLost: (node) => `${node} 离线`,
   nodeBack: (node) => `${node} 已恢复`,
+  localEnded: '本地主节点已停止运行',
+  localEndedDetail: '它多次异常终止。集群页面会说明原因，并可重新启动。',
   quitTitle: (jobs) => `退出并结束 ${jobs} 个运行中的爬虫？`,
   quitDetail: '本地主节点会随应用一起停止。爬虫有 10 秒时间收尾，已抓取的数据会保留。',
   quitStop: '退出并结束爬虫',

@@ -2,6 +2,7 @@ import { createPinia } from 'pinia'
 import { createApp, watch } from 'vue'
 import type { DesktopState, OpenCluster } from '../src-main/ipc-contract.ts'
 import { provideDesktop } from './composables/use-desktop.ts'
+import { useSavings } from './composables/use-savings.ts'
 import { i18n, showLanguage } from './i18n.ts'
 import ClustersScreen from './pages/desktop/ClustersScreen.vue'
 import { startConsole } from './start-console.ts'
@@ -36,6 +37,7 @@ function startCluster(desktop: Desktop, open: OpenCluster, path: string | null, 
       document.dispatchEvent(new KeyboardEvent('keydown', MENU_KEYS[message.command]))
   })
   app.runWithContext(() => {
+    useSavings(desktop)
     const session = useSessionStore()
     // There is no signing in here: the password is asked for where the cluster is kept.
     watch(

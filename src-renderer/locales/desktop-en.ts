@@ -161,6 +161,11 @@ export const desktopEn = {
     noHttps: 'it does not speak https',
     noHttp: 'it does not speak HTTP',
   },
+  saving: {
+    going: 'Saving {name}',
+    stop: 'Stop saving',
+    done: '{name} saved',
+  },
   file: {
     menu: 'Log file on this computer',
     open: 'Open log file',

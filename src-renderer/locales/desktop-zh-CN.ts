@@ -159,6 +159,11 @@ export const desktopZhCN: Words<typeof desktopEn> = {
     noHttps: '该地址不支持 https',
     noHttp: '该地址不支持 HTTP',
   },
+  saving: {
+    going: '正在保存 {name}',
+    stop: '停止保存',
+    done: '已保存 {name}',
+  },
   file: {
     menu: '本机上的日志文件',
     open: '打开日志文件',

@@ -4,9 +4,11 @@ import { readonly, ref } from 'vue'
 /** A short word at the bottom right. Errors stay until they are closed, and are never said only here. */
 export interface Toast {
   readonly id: number
-  readonly kind: 'done' | 'error'
+  readonly kind: 'done' | 'error' | 'going'
   readonly title: string
   readonly text: string | null
+  /** How far it is (0…1) while it goes on; null: that cannot be said. */
+  readonly part: number | null
   readonly action: { readonly label: string; readonly run: () => void } | null
 }
 
@@ -26,16 +28,25 @@ export const useToastsStore = defineStore('toasts', () => {
 
   /** Says that something was done, with one thing that can follow. */
   function done(title: string, action: Toast['action'] = null): number {
-    return add({ kind: 'done', title, text: null, action })
+    return add({ kind: 'done', title, text: null, part: null, action })
   }
 
   function error(title: string, text: string | null = null): number {
-    return add({ kind: 'error', title, text, action: null })
+    return add({ kind: 'error', title, text, part: null, action: null })
+  }
+
+  /** Says that something goes on, until it is closed. */
+  function going(title: string, part: number | null, action: Toast['action'] = null): number {
+    return add({ kind: 'going', title, text: null, part, action })
+  }
+
+  function advance(id: number, part: number | null): void {
+    toasts.value = toasts.value.map((toast) => (toast.id === id ? { ...toast, part } : toast))
   }
 
   function close(id: number): void {
     toasts.value = toasts.value.filter((toast) => toast.id !== id)
   }
 
-  return { toasts: readonly(toasts), done, error, close }
+  return { toasts: readonly(toasts), done, error, going, advance, close }
 })

@@ -86,10 +86,9 @@ export class IpcTransport implements Transport {
     return null
   }
 
-  openFile(url: string, options: { readonly download?: boolean } = {}): void {
-    const call = this.isLocal && options.download !== true ? 'files.open' : 'files.save'
+  openFile(url: string): void {
     // Main shows what went wrong in the system's own dialog.
-    this.#desktop.invoke(call, url).catch(() => {})
+    this.#desktop.invoke('files.save', url).catch(() => {})
   }
 
   readonly #subscriber: HubSubscriber = {

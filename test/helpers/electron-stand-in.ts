@@ -27,6 +27,9 @@ export const shown = {
   decrypted: [] as { windows: number }[],
   about: {} as Electron.AboutPanelOptionsOptions,
   appId: null as string | null,
+  /** Links of these are for the app from now on. */
+  schemes: [] as string[],
+  isMaximized: false,
   hasQuit: false,
   exitCode: null as number | null,
 }
@@ -44,6 +47,8 @@ export const computer = {
   userData: '',
   locale: 'en-GB',
   encrypts: true,
+  /** What Electron chose to keep its key with; `basic_text`: a key that everybody knows. */
+  store: 'gnome_libsecret' as ReturnType<Electron.SafeStorage['getSelectedStorageBackend']>,
   /** Somebody has answered no when the store asked whether the app may use it. */
   refuses: false,
   isFirst: true,
@@ -94,7 +99,10 @@ export const app = {
     return Promise.resolve()
   },
   requestSingleInstanceLock: () => computer.isFirst,
-  setAsDefaultProtocolClient: () => true,
+  setAsDefaultProtocolClient: (scheme) => {
+    shown.schemes.push(scheme)
+    return true
+  },
   setAboutPanelOptions: (options) => {
     shown.about = options
   },
@@ -210,11 +218,14 @@ export class BrowserWindow
 
   show(): void {}
   restore(): void {}
-  maximize(): void {}
 
   focus(): void {
     this.hasFocus = true
     this.emit('focus')
+  }
+
+  maximize(): void {
+    shown.isMaximized = true
   }
 
   isMinimized(): boolean {
@@ -222,7 +233,7 @@ export class BrowserWindow
   }
 
   isMaximized(): boolean {
-    return false
+    return shown.isMaximized
   }
 
   isFocused(): boolean {
@@ -362,7 +373,7 @@ const turned = (bytes: Buffer) => Buffer.from(bytes.map((byte) => byte ^ KEY))
 
 export const safeStorage = {
   isEncryptionAvailable: () => computer.encrypts,
-  getSelectedStorageBackend: () => 'gnome_libsecret',
+  getSelectedStorageBackend: () => computer.store,
   encryptString: (text) => {
     if (computer.refuses) throw new Error('Error while encrypting the text')
     return turned(Buffer.from(text))

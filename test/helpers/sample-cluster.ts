@@ -4,6 +4,7 @@ import type {
   JobOutcome,
   JobState,
   Node,
+  NodeSelf,
   Overview,
   Project,
   ProjectCode,
@@ -448,5 +449,38 @@ export function sampleOverview({ nodes, projects, jobs, spiders }: SampleCluster
     last_failures: jobs.filter(({ outcome }) => outcome === 'failed' || outcome === 'lost').slice(0, 10),
     projects: projects.length,
     spiders: [...spiders.values()].reduce((sum, list) => sum + list.length, 0),
+  }
+}
+
+/** What a daemon says of itself. */
+export function sampleSelf(change: Partial<NodeSelf> = {}): NodeSelf {
+  return {
+    node_name: 'hq-01',
+    identity: 'master',
+    cluster_name: 'press',
+    version: '0.1.0',
+    feed: 'f',
+    instance: 'i',
+    started_at: '2026-01-01T00:00:00.000Z',
+    now: '2026-01-01T00:00:00.000Z',
+    paused: false,
+    pause_note: null,
+    pending: 0,
+    running: 0,
+    finished: 0,
+    max_proc: 8,
+    disk_free_bytes: null,
+    disk_total_bytes: null,
+    cpus: 2,
+    load_average: [0, 0, 0],
+    memory_free_bytes: 1,
+    memory_total_bytes: 2,
+    platform: 'linux',
+    node_version: '24.0.0',
+    python: null,
+    scrapy: null,
+    owner: null,
+    projects: [],
+    ...change,
   }
 }

@@ -4,45 +4,15 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { NodeSelf } from '../../src-daemon/api/contract/values.ts'
 import { clientOf, peerCertificate, testConnection, type Address } from '../../src-main/connection-test.ts'
 import type { CertificateRule } from '../../src-main/ipc-contract.ts'
 import { secureAgent, secureFetch } from '../../src-main/secure-fetch.ts'
 import { root } from '../../scripts/lib/root.ts'
+import { sampleSelf } from '../helpers/sample-cluster.ts'
 
 const tls = (name: string) => readFileSync(join(root, 'test/fixtures/tls', name), 'utf8')
 const SYSTEM: CertificateRule = { kind: 'system' }
 const OWN_CA: CertificateRule = { kind: 'ca', name: 'ca.pem', pem: tls('ca.pem') }
-
-/** What a slave says of itself. */
-const SLAVE: NodeSelf = {
-  node_name: 'crawl-01',
-  identity: 'slave',
-  cluster_name: 'press',
-  version: '0.1.0',
-  feed: 'f',
-  instance: 'i',
-  started_at: '2026-01-01T00:00:00.000Z',
-  now: '2026-01-01T00:00:00.000Z',
-  paused: false,
-  pause_note: null,
-  pending: 0,
-  running: 0,
-  finished: 0,
-  max_proc: 8,
-  disk_free_bytes: null,
-  disk_total_bytes: null,
-  cpus: 2,
-  load_average: [0, 0, 0],
-  memory_free_bytes: 1,
-  memory_total_bytes: 2,
-  platform: 'linux',
-  node_version: '24.0.0',
-  python: null,
-  scrapy: null,
-  owner: null,
-  projects: [],
-}
 
 let server: { close(): unknown; closeAllConnections(): void } | null = null
 afterEach(() => {
@@ -105,7 +75,7 @@ describe('testConnection', () => {
 
   it('says whose slave it is', async () => {
     for (const owner of [null, { instance: 'm', node_name: 'hq-01' }]) {
-      const url = await serve(() => [200, { ...SLAVE, owner }])
+      const url = await serve(() => [200, sampleSelf({ identity: 'slave', owner })])
       const reason = owner?.node_name ?? ''
       expect(await testConnection(address(url))).toEqual({ kind: 'not-a-master', found: 'slave', reason })
       server?.close()

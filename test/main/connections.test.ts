@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -13,6 +13,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-main-'))
   computer.encrypts = true
   computer.refuses = false
+  computer.store = 'gnome_libsecret'
   shown.decrypted = []
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -60,13 +61,19 @@ describe('Connections', () => {
     expect(connections.address(id).password).toBeNull()
   })
 
-  it('writes no password where the system cannot encrypt, and says why', () => {
-    computer.encrypts = false
+  it.each([
+    ['offers no encryption', false, 'gnome_libsecret'],
+    // Chromium would encrypt all the same.
+    ['has only a key that everybody knows', true, 'basic_text'],
+  ] as const)('writes no password where the system %s, and says why', (_, encrypts, store) => {
+    computer.encrypts = encrypts
+    computer.store = store
     const { connections, passwords } = open()
     const { id } = connections.save(draft())
     expect(passwords.noEncryption).toContain('secret store')
     expect(connections.address(id).password).toBe('correct horse')
     expect(readFileSync(join(folder, 'clusters.json'), 'utf8')).not.toContain('correct horse')
+    expect(existsSync(join(folder, 'passwords.json'))).toBe(false)
     expect(open().connections.address(id).password).toBeNull()
   })
 

@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Interpreter } from '../../src-main/interpreters.ts'
 import { JsonFile } from '../../src-main/json-file.ts'
 import { isAlive, localFolders, type LocalFolders } from '../../src-main/local-daemon.ts'
-import { LocalMaster, localSettings } from '../../src-main/local-master.ts'
+import { LocalMaster, localSettings, type LocalMasterOptions } from '../../src-main/local-master.ts'
 import { until } from '../helpers/until.ts'
 
 // The pid file names a process that is no daemon of ours: what is found at the start of the app.
@@ -47,7 +48,7 @@ async function leave(...args: readonly string[]): Promise<void> {
   writeFileSync(join(folders.dbs, 'scrapyd_service.pid'), `${pid}\n`)
 }
 
-function make(): LocalMaster {
+function make(findPython: LocalMasterOptions['findPython'] = () => Promise.resolve(null)): LocalMaster {
   const { port } = server.address() as AddressInfo
   return new LocalMaster({
     dataDir: folders.dataDir,
@@ -56,7 +57,7 @@ function make(): LocalMaster {
     env: {},
     settings: new JsonFile(join(folder, 'local.json'), localSettings, localSettings.parse({ background: true, port })),
     passwords: { get: () => 'secret', set: () => {} },
-    findPython: () => Promise.resolve(null),
+    findPython,
     onChange: () => {},
     adoptMs: 200,
   })
@@ -77,6 +78,17 @@ describe('a pid that was used again', () => {
     const master = make()
     await master.find()
     expect([master.state.state, callers]).toEqual(['stopped', []])
+  })
+})
+
+describe('the Python for projects', () => {
+  it('is looked for also while the master does not run, and anew each time', async () => {
+    await leave(folders.config)
+    let found: Interpreter | null = null
+    const master = make(() => Promise.resolve(found))
+    expect(await master.python()).toBeNull()
+    found = { path: '/usr/bin/python3', version: '3.12.0', scrapy: null }
+    expect(await master.python()).toEqual(found)
   })
 })
 

@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -7,7 +9,7 @@ import { ENGLISH } from '../../src-main/words.ts'
 import type { DesktopState, IpcCall, SavedCluster } from '../../src-main/ipc-contract.ts'
 import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
 import { FakeDaemon } from '../helpers/fake-daemon.ts'
-import { sampleCluster } from '../helpers/sample-cluster.ts'
+import { sampleCluster, sampleSelf } from '../helpers/sample-cluster.ts'
 import { until } from '../helpers/until.ts'
 
 /** The main entry without a page: what it does by itself, and what a page would be told. */
@@ -57,6 +59,18 @@ async function onPlatform(platform: string, work: () => Promise<void>): Promise<
     await work()
   } finally {
     Object.defineProperty(process, 'platform', { value: before })
+  }
+}
+
+/** Where a package has its files. */
+async function asPackaged(work: () => Promise<void>): Promise<void> {
+  const before = Object.getOwnPropertyDescriptor(process, 'resourcesPath')
+  Object.defineProperty(process, 'resourcesPath', { value: folder, configurable: true })
+  try {
+    await work()
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(process, 'resourcesPath')
+    else Object.defineProperty(process, 'resourcesPath', before)
   }
 }
 
@@ -116,22 +130,52 @@ describe('the window', () => {
   })
 })
 
+describe('the place of the window', () => {
+  const saved = { x: 300, y: 200, width: 1300, height: 800, maximized: true }
+
+  it('is the one that it was closed at', async () => {
+    await start()
+    // Nothing was kept yet: the system chooses the place.
+    expect(electron.windows.list[0]?.options).not.toHaveProperty('x')
+    electron.windows.list[0]?.close()
+    expect(JSON.parse(readFileSync(join(folder, 'window.json'), 'utf8'))).toEqual({
+      ...electron.BrowserWindow.prototype.getNormalBounds(),
+      maximized: false,
+    })
+    writeFileSync(join(folder, 'window.json'), JSON.stringify(saved))
+    electron.emitApp('activate')
+    const { x, y, width, height } = electron.windows.list[0]?.options ?? {}
+    expect({ x, y, width, height, maximized: electron.shown.isMaximized }).toEqual(saved)
+  })
+
+  it('is left to the system where its screen is gone, or nobody can read what was kept', async () => {
+    for (const text of [JSON.stringify({ ...saved, x: 3_000 }), '{"x":']) {
+      writeFileSync(join(folder, 'window.json'), text)
+      if (electron.windows.list.length === 0 && electron.shown.tray === '') await start()
+      else electron.emitApp('activate')
+      expect(electron.windows.list[0]?.options).not.toHaveProperty('x')
+      electron.windows.list[0]?.close()
+    }
+  })
+})
+
+describe('links of the system', () => {
+  it.each([true, false])('are taken by an installed app only (%s)', async (isPackaged) => {
+    electron.computer.isPackaged = isPackaged
+    await asPackaged(() => start())
+    expect(electron.shown.schemes).toEqual(isPackaged ? ['scrapyd-service'] : [])
+  })
+})
+
 describe('updates', () => {
   it('are not offered by a package that knows of no place for them', async () => {
     electron.computer.isPackaged = true
-    const before = Object.getOwnPropertyDescriptor(process, 'resourcesPath')
-    Object.defineProperty(process, 'resourcesPath', { value: folder, configurable: true })
-    try {
-      await start()
-      const labels = electron.shown.menu.flatMap(({ submenu }) =>
-        Array.isArray(submenu) ? submenu.map(({ label }) => label) : [],
-      )
-      expect(labels).toContain(ENGLISH.about)
-      expect(labels).not.toContain(ENGLISH.lookForUpdates)
-    } finally {
-      if (before === undefined) Reflect.deleteProperty(process, 'resourcesPath')
-      else Object.defineProperty(process, 'resourcesPath', before)
-    }
+    await asPackaged(() => start())
+    const labels = electron.shown.menu.flatMap(({ submenu }) =>
+      Array.isArray(submenu) ? submenu.map(({ label }) => label) : [],
+    )
+    expect(labels).toContain(ENGLISH.about)
+    expect(labels).not.toContain(ENGLISH.lookForUpdates)
   })
 })
 
@@ -143,6 +187,52 @@ describe('the last cluster', () => {
     await start(press.id, [{ ...press, username: 'operator' }])
     expect(electron.shown.decrypted).toEqual([{ windows: 1 }])
     expect((await state()).open?.name).toBe('press')
+  })
+})
+
+describe('switching', () => {
+  it('sends each cluster its own password, and leaves nothing of the one open in the other', async () => {
+    const heard: string[] = []
+    const servers = await Promise.all(
+      ['alpha', 'beta'].map(async (name) => {
+        const server = createServer((request, response) => {
+          heard.push(`${name}: ${Buffer.from(request.headers.authorization?.slice(6) ?? '', 'base64').toString()}`)
+          const path = request.url ?? ''
+          const known = {
+            '/api/node': sampleSelf(),
+            '/api/session': { username: name, authentication: true },
+            '/api/cluster': { ...sampleSelf(), head: 0, nodes: [] },
+          }
+          response.end(JSON.stringify(known[path as keyof typeof known] ?? {}))
+        })
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+        return server
+      }),
+    )
+    try {
+      const saved = servers.map((server, index) => ({
+        ...cluster(index + 1, `cluster ${index}`),
+        url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        username: 'operator',
+      }))
+      await start(null, saved)
+      for (const [index, { id }] of saved.entries()) {
+        expect(await call('clusters.open', id, `secret-${index}`)).toMatchObject({ kind: 'connected' })
+        expect((await state()).open).toMatchObject({ id, base: `${saved[index]?.url ?? ''}/` })
+        await call('session.call', `call-${index}`, 'getNode', {})
+      }
+      // The first one again: its password was kept, not asked for.
+      await call('clusters.open', saved[0]?.id, null)
+      await call('session.call', 'call-2', 'getNode', {})
+      expect([...new Set(heard)]).toEqual(['alpha: operator:secret-0', 'beta: operator:secret-1'])
+      expect(heard.at(-1)).toBe('alpha: operator:secret-0')
+      expect(JSON.parse(readFileSync(join(folder, 'clusters.json'), 'utf8'))).toMatchObject({ last: saved[0]?.id })
+    } finally {
+      for (const server of servers) {
+        server.closeAllConnections()
+        server.close()
+      }
+    }
   })
 })
 

@@ -54,7 +54,10 @@ function openWith(url: string, settings: Pick<LocalMaster, 'state' | 'notificati
   return new OpenSession({
     connections: new Connections({ file, passwords, onChange: () => {} }),
     local: {
-      state: { ...settings.state, state: 'running', since: 0, url, python: '' },
+      get state() {
+        const { state } = settings
+        return state.state === 'stopped' ? { ...state, state: 'running' as const, since: 0, url, python: '' } : state
+      },
       address: { url, username: '', password: null, certificate: { kind: 'system' } },
       start: () => Promise.resolve(),
       get notifications() {
@@ -98,6 +101,35 @@ describe('the open local master', () => {
     open.end()
     await stream
   })
+})
+
+describe('a local master that was given up', () => {
+  it.each([true, false])(
+    'leads back to its page among the clusters, and is told of if that is wanted (%s)',
+    async (nodes) => {
+      const url = await daemon.start()
+      const settings = localMaster()
+      settings.setNotifications({ failed: false, nodes })
+      const local = { state: settings.state, notifications: settings.notifications }
+      const open = openWith(url, local)
+      open.resume()
+      await until('it is open', () => open.cluster?.isLocal)
+      const page = open.session.follow('events', null, () => {})
+      await until('it follows', () => daemon.streams.length === 1)
+      // While it is started again there is a console, with what it knows.
+      local.state = { ...local.state, state: 'waiting', retryAt: 0, attempt: 1, reason: 'The daemon was killed.' }
+      open.followLocal()
+      expect(open.cluster?.isLocal).toBe(true)
+      local.state = { ...local.state, state: 'failed', reason: 'The daemon was killed.', help: null }
+      open.followLocal()
+      expect([open.cluster, open.selected]).toEqual([null, 'local'])
+      expect(told).toEqual(nodes ? [ENGLISH.localEnded] : [])
+      // Said once.
+      open.followLocal()
+      expect(told).toHaveLength(nodes ? 1 : 0)
+      await page
+    },
+  )
 })
 
 describe('tray and notifications', () => {

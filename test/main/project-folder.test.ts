@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { askInterpreter, candidates, findInterpreter } from '../../src-main/interpreters.ts'
+import { askInterpreter, candidates, findInterpreter, type Interpreter } from '../../src-main/interpreters.ts'
 import { inspectFolder } from '../../src-main/project-folder.ts'
 import { testPython } from '../helpers/setup-python.ts'
 
@@ -10,7 +10,8 @@ let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'scrapyd-service-project-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const scrapy = { path: '/usr/bin/python3', version: '3.12.0', scrapy: '2.13' }
+const found = { path: '/usr/bin/python3', version: '3.12.0', scrapy: '2.13' }
+const scrapy = () => Promise.resolve<Interpreter | null>(found)
 const cfg = (where: string, text = '[settings]\ndefault = news.settings\n[deploy]\nproject = news\n') => {
   mkdirSync(where, { recursive: true })
   writeFileSync(join(where, 'scrapy.cfg'), text)
@@ -44,12 +45,12 @@ describe('inspectFolder', () => {
     expect(await inspectFolder(join(folder, 'nothing'), scrapy)).toMatchObject({ problem: 'no-folder' })
     expect(await inspectFolder(folder, scrapy)).toMatchObject({ problem: 'no-scrapy-cfg', projectDir: null })
     cfg(folder)
-    expect(await inspectFolder(folder, null)).toMatchObject({
+    expect(await inspectFolder(folder, () => Promise.resolve(null))).toMatchObject({
       problem: 'no-python',
       remedy: expect.any(String) as string,
     })
     writeFileSync(join(folder, 'requirements.txt'), 'scrapy\n')
-    expect(await inspectFolder(folder, { ...scrapy, scrapy: null })).toMatchObject({
+    expect(await inspectFolder(folder, () => Promise.resolve({ ...found, scrapy: null }))).toMatchObject({
       problem: 'no-scrapy',
       remedy: `/usr/bin/python3 -m venv ${folder}/.venv && ${folder}/.venv/bin/python -m pip install scrapy -r ${folder}/requirements.txt`,
     })

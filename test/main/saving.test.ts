@@ -44,6 +44,15 @@ describe('saving', () => {
     expect(readFileSync(path, 'utf8')).toBe('before')
   })
 
+  it('can be ended halfway, which leaves what was there', async () => {
+    writeFileSync(path, 'before')
+    const stop = new AbortController()
+    const endless = new Response(new ReadableStream({ pull: (body) => body.enqueue(new Uint8Array(1)) }))
+    await expect(saveResponse(endless, path, () => stop.abort(), stop.signal)).rejects.toThrow('abort')
+    expect(readdirSync(folder)).toEqual(['saved.log'])
+    expect(readFileSync(path, 'utf8')).toBe('before')
+  })
+
   it('says that the place cannot be written', async () => {
     const nowhere = join(folder, 'no-such-folder/saved.log')
     await expect(saveResponse(answer(['a']), nowhere, () => {})).rejects.toThrow('ENOENT')
