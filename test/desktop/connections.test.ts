@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,11 +5,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { root } from '../../scripts/lib/root.ts'
 import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { DesktopApp } from '../helpers/desktop-app.ts'
+import {
+  exchangesClusters,
+  fillIn,
+  mistypesThePassword,
+  openCluster,
+  PASSWORD,
+  serverTls,
+  trustsACertificate,
+} from '../helpers/desktop-scenarios.ts'
 import { PrefixProxy } from '../helpers/prefix-proxy.ts'
 import { until } from '../helpers/until.ts'
 
-/** ASCII: heap snapshots escape everything else, so that a search would never find it. */
-const PASSWORD = 'Twelve-Boxers-12'
 let master: DaemonProcess
 let userData: string
 let app: DesktopApp
@@ -33,32 +39,10 @@ afterEach(async () => {
   rmSync(userData, { recursive: true, force: true })
 })
 
-async function fillIn(password: string): Promise<void> {
-  const { page } = app
-  await page.getByRole('button', { name: 'Add cluster' }).click()
-  await page.getByLabel('Name').fill('press')
-  await page.getByLabel('URL of the master').fill(master.url)
-  await page.getByLabel('User').fill('operator')
-  await page.getByLabel('Password').fill(password)
-}
-
-const openCluster = () => app.page.locator('.cluster-form').getByRole('button', { name: 'Open cluster' }).click()
-
 describe('connections', () => {
   it('say what is wrong, open what is right, and keep the password out of the page and off the disk', async () => {
     app = await DesktopApp.start(userData)
-    await fillIn('not this one')
-    await app.page.getByRole('button', { name: 'Test' }).click()
-    await app.page.getByText('Wrong password').first().waitFor()
-    await app.page.getByText('The master refuses operator with this password.').waitFor()
-
-    await app.page.getByLabel('Password').fill(PASSWORD)
-    await app.page.getByRole('button', { name: 'Test' }).click()
-    await app.page.getByText(/Connected in \d+ ms/).waitFor()
-    await app.page.getByText('hq-01, version').waitFor()
-    await openCluster()
-    await app.consoleShown()
-    await app.page.getByText('hq-01').first().waitFor()
+    await mistypesThePassword(app, master.url)
     expect(app.complaints).toEqual([])
     await app.quit()
 
@@ -86,22 +70,27 @@ describe('connections', () => {
     app = await DesktopApp.start(userData)
     app.electron.computer.encrypts = false
     await app.page.reload()
-    await fillIn(PASSWORD)
+    await fillIn(app.page, master.url)
     await app.page.getByText(/Asked at each start: no secret store/).waitFor()
-    await openCluster()
+    await openCluster(app.page)
     await app.consoleShown()
     await app.quit()
 
     app = await DesktopApp.start(userData)
     app.electron.computer.encrypts = false
+    await app.page.reload()
+    await app.page.getByText(/Asked at each start: no secret store/).waitFor()
     await app.page.getByRole('button', { name: 'Test' }).click()
     await app.page.getByText('Password needed').first().waitFor()
+    await app.page.getByLabel('Password').fill(PASSWORD)
+    await openCluster(app.page)
+    await app.consoleShown()
   })
 
   it('tells what fails, on the badge and in a notification that opens the job', async () => {
     app = await DesktopApp.start(userData)
-    await fillIn(PASSWORD)
-    await openCluster()
+    await fillIn(app.page, master.url)
+    await openCluster(app.page)
     await app.consoleShown()
     const { shown, windows, emitApp } = app.electron
     await until('the tray knows the cluster', () => shown.tray.includes('1 node online'))
@@ -126,55 +115,15 @@ describe('connections', () => {
   })
 
   it('by https are opened with a pinned certificate and with an own CA, and go from one computer to another', async () => {
-    const tls = (name: string) => join(root, 'test/fixtures/tls', name)
-    const keys = { cert: readFileSync(tls('server.pem')), key: readFileSync(tls('server.key')) }
-    const proxy = await PrefixProxy.start(master.url, '/scrapyd', keys)
+    const proxy = await PrefixProxy.start(master.url, '/scrapyd', serverTls())
     try {
       app = await DesktopApp.start(userData)
-      const { page, electron } = app
-      await fillIn(PASSWORD)
-      await page.getByLabel('URL of the master').fill(proxy.url)
-      await page.getByRole('button', { name: 'Test' }).click()
-      await page.getByText('Certificate not trusted').first().waitFor()
-      await page.getByRole('button', { name: 'Pin this certificate' }).click()
-      await page.locator('.certificate').getByText(new X509Certificate(keys.cert).fingerprint256).waitFor()
-      await page.getByRole('button', { name: 'Test' }).click()
-      await page.getByText(/Connected in \d+ ms/).waitFor()
-
-      await page.locator('.certificate').getByText('Own CA').click()
-      // What is no certificate is not taken for one.
-      electron.answers.openFile = tls('README.md')
-      await page.locator('.certificate').getByRole('button', { name: 'Choose…' }).click()
-      await page.getByText('README.md is not a certificate').waitFor()
-      electron.answers.openFile = tls('ca.pem')
-      await page.locator('.certificate').getByRole('button', { name: 'Choose…' }).click()
-      await page.getByText('ca.pem, valid to').waitFor()
-      await openCluster()
-      await app.consoleShown()
-      await until('its events come', () => electron.shown.tray.includes('1 node online'))
-      await page.getByText('hq-01').first().waitFor()
-
-      // Out of this computer, and into one that does not know it.
+      await trustsACertificate(app, proxy.url)
+      await until('its events come', () => app.electron.shown.tray.includes('1 node online'))
       await app.invoke('clusters.close', 'chosen')
-      await page.getByRole('heading', { name: 'Clusters' }).waitFor()
       const file = join(userData, 'exported')
-      electron.answers.saveFile = electron.answers.openFile = file
-      await page.getByRole('button', { name: 'Export without passwords…' }).click()
-      await page.getByText('Exported without passwords', { exact: true }).waitFor()
+      await exchangesClusters(app, file, proxy.url)
       expect(readFileSync(file, 'utf8')).toContain('BEGIN CERTIFICATE')
-      expect(readFileSync(file, 'utf8')).not.toContain(PASSWORD)
-      await page.getByRole('button', { name: 'Remove…' }).click()
-      await page.getByRole('button', { name: 'Remove cluster' }).click()
-      await page.getByText('No cluster is saved.').waitFor()
-      await page.getByRole('button', { name: 'Import…' }).click()
-      await page.getByText('1 cluster imported').waitFor()
-      await page.locator('.cluster-item', { hasText: proxy.url }).click()
-      await page.getByLabel('Password').fill(PASSWORD)
-      await page.getByRole('button', { name: 'Test' }).click()
-      await page.getByText(/Connected in \d+ ms/).waitFor()
-      electron.answers.openFile = tls('README.md')
-      await page.getByRole('button', { name: 'Import…' }).click()
-      await page.getByText('This is not a file of exported clusters').waitFor()
       expect(app.complaints).toEqual([])
     } finally {
       await proxy.stop()
@@ -183,8 +132,8 @@ describe('connections', () => {
 
   it('are switched by the menu, and a link opens another one', async () => {
     app = await DesktopApp.start(userData)
-    await fillIn(PASSWORD)
-    await openCluster()
+    await fillIn(app.page, master.url)
+    await openCluster(app.page)
     await app.consoleShown()
     await app.page.getByRole('button', { name: /Cluster and session/ }).click()
     await app.page.getByText('Switch cluster…').click()
@@ -196,8 +145,8 @@ describe('connections', () => {
 
   it('show what a link asks for that starts the app, and what a notification is about after the window was closed', async () => {
     app = await DesktopApp.start(userData)
-    await fillIn(PASSWORD)
-    await openCluster()
+    await fillIn(app.page, master.url)
+    await openCluster(app.page)
     await app.consoleShown()
     await app.quit()
 
@@ -227,8 +176,8 @@ describe('connections', () => {
 
   it('leads back to the clusters when the password is not accepted any more', async () => {
     app = await DesktopApp.start(userData)
-    await fillIn(PASSWORD)
-    await openCluster()
+    await fillIn(app.page, master.url)
+    await openCluster(app.page)
     await app.consoleShown()
     const port = master.port
     await master.stop()

@@ -3,9 +3,9 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { root } from '../../scripts/lib/root.ts'
 import { isAlive, localFolders, recordedPid } from '../../src-main/local-daemon.ts'
 import { DesktopApp } from '../helpers/desktop-app.ts'
+import { dropsAProject, launches, opensTheLocal, runsASpider, watchesTheLaunch } from '../helpers/desktop-scenarios.ts'
 import { testPython } from '../helpers/setup-python.ts'
 import { until } from '../helpers/until.ts'
 
@@ -25,32 +25,12 @@ afterEach(async () => {
 
 const pid = () => recordedPid(localFolders(join(userData, 'local'))) ?? -1
 
-async function launch(): Promise<void> {
-  const { page } = app
-  await page.getByRole('button', { name: 'Launch' }).click()
-  await page.getByRole('status').filter({ hasText: 'Running' }).waitFor({ timeout: 60_000 })
-}
-
 describe('the local master', () => {
   it('is launched, gets a project, runs a spider whose log is followed, and ends with the app', async () => {
     app = await DesktopApp.start(userData)
     const { page, electron } = app
-    await page.getByText('A master of your own on this computer').waitFor()
-    await page.getByRole('button', { name: 'Show log' }).click()
-    await page.getByText('The log is empty.').waitFor()
-    await launch()
-    // It was shown before there was one.
-    await page.locator('.local-log').getByText('Listening on').waitFor()
-
-    // One folder is chosen, another one dropped.
-    electron.answers.openFile = userData
-    await page.getByRole('button', { name: 'Choose folder…' }).click()
-    await page.getByText('holds no scrapy.cfg').waitFor()
-    await app.drop(join(root, 'examples/newspapers'), page.locator('.project-drop'))
-    await page.getByLabel('Project name').waitFor()
-    expect(await page.getByLabel('Project name').inputValue()).toBe('newspapers')
-    await page.getByRole('button', { name: 'Add project' }).click()
-    await page.getByText('newspapers added').waitFor()
+    await watchesTheLaunch(app)
+    await dropsAProject(app, userData)
 
     await page.locator('.local-master').getByText('a job fails').click()
     await until('it is switched off', async () => {
@@ -58,12 +38,8 @@ describe('the local master', () => {
       return !notifications.failed && notifications.nodes
     })
 
-    await page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
-    await app.consoleShown()
-    const { results } = (await app.invoke('session.call', 'test-1', 'createJobs', {
-      body: { project: 'newspapers', spider: 'harbour_times' },
-    })) as { results: { job: { key: string } }[] }
-    const key = results[0]?.job.key ?? ''
+    await opensTheLocal(app)
+    const key = await runsASpider(app, 'harbour_times')
     const job = await until('the job has ended', async () => {
       const found = (await app.invoke('session.call', 'test-2', 'getJob', { params: { key } })) as Record<
         string,
@@ -72,15 +48,21 @@ describe('the local master', () => {
       return found['state'] === 'finished' && found
     })
     expect(job).toMatchObject({ outcome: 'finished' })
-    await app.goTo(`/jobs/${key}`)
     await page.getByText('Spider closed (finished)').first().waitFor({ timeout: 30_000 })
 
     await page.getByRole('button', { name: 'Log file on this computer' }).click()
     await page.getByText('Show in its folder').click()
     const log = await until('the folder is shown', () => electron.shown.revealed[0])
+    await page.getByRole('button', { name: 'Log file on this computer' }).click()
+    await page.getByText('Open log file').click()
+    await until('the file is opened', () => electron.shown.opened[0] === log)
     expect(log.startsWith(join(userData, 'local/logs/newspapers/harbour_times/'))).toBe(true)
-    electron.answers.saveFile = join(userData, 'saved.log')
-    expect(await app.invoke('files.save', `/api/jobs/${key}/log?download=1`)).toBe(true)
+    const save = () => app.invoke('files.save', `/api/jobs/${key}/log?download=1`)
+    // The dialog was closed.
+    expect(await save()).toBe(false)
+    await app.savesTo(join(userData, 'saved.log'))
+    expect(await save()).toBe(true)
+    await page.getByText('saved.log saved').waitFor()
     expect(readFileSync(join(userData, 'saved.log'))).toEqual(readFileSync(log))
     expect(electron.shown.progress.at(-1)).toBe(-1)
 
@@ -118,9 +100,8 @@ describe('the local master', () => {
 
   it('may die: the open console goes on, also where its port is taken by then', async () => {
     app = await DesktopApp.start(userData)
-    await launch()
-    await app.page.locator('.local-master').getByRole('button', { name: 'Open cluster' }).click()
-    await app.consoleShown()
+    await launches(app.page)
+    await opensTheLocal(app)
     await app.goTo('/jobs')
     const base = async () => (await app.invoke('desktop.state')).open?.base ?? ''
     const answers = () => app.invoke('session.call', 'test', 'getNode', {})

@@ -6,6 +6,8 @@ import { vi } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
 import { ensureDesktop } from '../../scripts/lib/desktop-build.ts'
 import type { IpcAnswer, IpcArguments, IpcCall, IpcReplies } from '../../src-main/ipc-contract.ts'
+import { dropOnto, type Person } from './desktop-person.ts'
+import { consoleShown, routeShown } from './desktop-scenarios.ts'
 import { DESKTOP_START, newDesktopPage } from './desktop-page.ts'
 import { memoryOf } from './page-memory.ts'
 import { sharedBrowser } from './shared-browser.ts'
@@ -18,7 +20,7 @@ type StandIn = typeof ElectronStandIn
  * The desktop app without Electron's binary: the real main entry with its real handlers in this process, the real built
  * preload and console in Chromium. What it cannot show: isolation and sandbox, `app:`, asar, real windows, tray and menus.
  */
-export class DesktopApp {
+export class DesktopApp implements Person {
   readonly electron: StandIn
   readonly userData: string
   readonly #browser: Browser
@@ -78,8 +80,8 @@ export class DesktopApp {
   }
 
   /** Waits until the console shows a page of the open cluster: before that its router hears of no other one. */
-  async consoleShown(): Promise<void> {
-    await this.page.locator('#main > :not(.first-load)').first().waitFor({ timeout: 30_000 })
+  consoleShown(): Promise<void> {
+    return consoleShown(this.page)
   }
 
   /** Shows a route of the console. */
@@ -88,22 +90,23 @@ export class DesktopApp {
   }
 
   /** Waits until a route is shown. */
-  async shows(path: string): Promise<void> {
-    await this.page.waitForURL((url) => url.hash === `#${path}`)
+  shows(path: string): Promise<void> {
+    return routeShown(this.page, path)
   }
 
-  /** Drops a file or folder of this computer onto something on the page, as the system would. */
-  async drop(path: string, target: Locator): Promise<void> {
+  opens(path: string): Promise<void> {
+    this.electron.answers.openFile = path
+    return Promise.resolve()
+  }
+
+  savesTo(path: string): Promise<void> {
+    this.electron.answers.saveFile = path
+    return Promise.resolve()
+  }
+
+  async drops(path: string, target: Locator): Promise<void> {
     await this.page.evaluate(`window.standInPaths = { [${JSON.stringify(basename(path))}]: ${JSON.stringify(path)} }`)
-    const box = await target.boundingBox()
-    if (box === null) throw new Error('there is nothing to drop onto')
-    const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 }
-    const data = { items: [], files: [path], dragOperationsMask: 1 }
-    const cdp = await this.page.context().newCDPSession(this.page)
-    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
-      await cdp.send('Input.dispatchDragEvent', { type, ...place, data })
-    }
-    await cdp.detach()
+    await dropOnto(this.page, path, target)
   }
 
   /** Everything that the page holds in its memory and its storage, as text. */
