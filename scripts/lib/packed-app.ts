@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { extractFile, getRawHeader, listPackage } from '@electron/asar'
 import { createHash } from 'node:crypto'
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses'
+import { root } from './root.ts'
 import { resourcesOf } from './windows-program.ts'
 
 /** One of the systems that are packed for, and where electron-builder leaves it. */
@@ -70,6 +71,14 @@ function checkArchive(archive: string, check: Check): void {
     '/build/icons/256x256.png',
   ]
   for (const file of wanted) check(`the archive holds ${file}`, files.includes(file))
+  // Its pieces are loaded when they are wanted: one that is missing would be noticed by nobody before that.
+  const pages = filesIn(join(root, 'dist/console')).filter((file) => !/^\.complete$|\.(br|gz)$/.test(file))
+  check(
+    ...none(
+      'the archive holds the whole console',
+      pages.filter((file) => !files.includes(`/dist/console/${file}`)),
+    ),
+  )
   // The bundler numbers its pieces as it likes; what counts is that each one that main asks for is there.
   const main = extractFile(archive, 'dist/main/main.js').toString('utf8')
   const pieces = [...main.matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, name]) => `/dist/main/${name}`)
@@ -89,7 +98,7 @@ const NOT_FOR_USE =
   /\.(ts|map|pyc|cpp|hpp|c|h|gypi?)$|__pycache__|\/\.[^/]+$|\/(electron|vue|vite|typescript|node-addon-api|node-(linux|win|darwin)-[^/]+)(\/|$)|dist\/console/
 
 function checkDaemon(folder: string, { platform, arch }: Target, check: Check): void {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => file.replaceAll('\\', '/'))
+  const files = filesIn(folder)
   for (const file of [
     'bin/scrapyd-service.mjs',
     'dist/index.js',
@@ -100,6 +109,19 @@ function checkDaemon(folder: string, { platform, arch }: Target, check: Check): 
   ]) {
     check(`the daemon has ${file}`, files.includes(file))
   }
+  const staged = filesIn(join(root, 'dist/daemon')).filter((file) => !file.endsWith('.node'))
+  check(
+    ...none(
+      'nothing of it is missing',
+      staged.filter((file) => !files.includes(file)),
+    ),
+  )
+  check(
+    ...none(
+      'and nothing came to it',
+      files.filter((file) => !file.endsWith('.node') && !staged.includes(file)),
+    ),
+  )
   const natives = files.filter((file) => file.endsWith('.node'))
   const own = `node_modules/better-sqlite3/prebuilds/${platform}-${arch}.node`
   check(`it has the native module of this system only (${natives.join(', ')})`, natives.join() === own)
@@ -157,6 +179,13 @@ function checkMac(folder: string, check: Check): void {
     `its helpers are called after it (${helpers.join(', ')})`,
     helpers.length === 4 && helpers.every((name) => name.startsWith('Scrapyd Service Helper')),
   )
+}
+
+/** Every file in a folder, by its path there. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
 }
 
 function none(what: string, found: readonly string[]): [what: string, isRight: boolean] {
