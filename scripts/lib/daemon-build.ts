@@ -24,5 +24,6 @@ export async function buildDaemon(): Promise<void> {
   })
   // What the README's chapter on servers adapts and copies.
   cpSync(join(root, 'conf'), join(dist, 'conf'), { recursive: true })
+  cpSync(join(root, 'LICENSE'), join(dist, 'LICENSE'))
   if (existsSync(consoleDir)) cpSync(consoleDir, join(dist, 'console'), { recursive: true })
 }

@@ -35,7 +35,13 @@ describe('the package scrapyd-service', () => {
     const installed = join(packages, 'scrapyd-service')
     expect(readdirSync(packages)).toEqual(['scrapyd-service'])
     const conf = ['master.conf', 'slave.conf', 'scrapyd-service.service'].map((name) => `dist/conf/${name}`)
-    const needed = ['dist/python/scrapyd_service/__main__.py', 'dist/console/index.html', 'dist/index.js', ...conf]
+    const needed = [
+      'dist/python/scrapyd_service/__main__.py',
+      'dist/console/index.html',
+      'dist/index.js',
+      'dist/LICENSE',
+      ...conf,
+    ]
     for (const file of needed) {
       expect(existsSync(join(installed, file)), file).toBe(true)
     }

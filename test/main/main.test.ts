@@ -9,7 +9,7 @@ import { ENGLISH } from '../../src-main/words.ts'
 import type { DesktopState, IpcCall, SavedCluster } from '../../src-main/ipc-contract.ts'
 import type * as ElectronStandIn from '../helpers/electron-stand-in.ts'
 import { FakeDaemon } from '../helpers/fake-daemon.ts'
-import { sampleCluster, sampleSelf } from '../helpers/sample-cluster.ts'
+import { sampleCluster, sampleJob, sampleSelf } from '../helpers/sample-cluster.ts'
 import { until } from '../helpers/until.ts'
 
 /** The main entry without a page: what it does by itself, and what a page would be told. */
@@ -277,6 +277,38 @@ describe('a node', () => {
     } finally {
       await daemon.stop()
     }
+  })
+})
+
+describe('the switches of a cluster', () => {
+  it('keep from the screen what is not wanted of it', async () => {
+    const [sample] = sampleCluster().nodes
+    const node = { ...sample, id: 'far', name: 'far-01', state: 'online' }
+    const daemon = new FakeDaemon({ answers: { listNodes: () => ({ nodes: [node] }) } })
+    const url = await daemon.start()
+    try {
+      await start(clusters[0].id, [{ ...clusters[0], url, notifications: { failed: false, nodes: true } }])
+      await call('session.follow', 'events', null)
+      await until('its nodes are known', () => electron.shown.tray.includes('1 node online'))
+      daemon.commit({ type: 'job', job: sampleJob({ outcome: 'failed' }) })
+      daemon.commit({ type: 'node', node: { ...node, state: 'offline' } })
+      await until('it is told', () => electron.shown.notifications.length > 0)
+      expect(electron.shown.notifications.map(({ title }) => title)).toEqual(['far-01 is offline'])
+    } finally {
+      await daemon.stop()
+    }
+  })
+})
+
+describe('a file', () => {
+  it('of another machine is neither opened nor shown here', async () => {
+    await start(clusters[0].id)
+    const [window] = electron.windows.list
+    for (const name of ['files.open', 'files.reveal']) {
+      const answer = await electron.callMain(window!.webContents, 'scrapyd-service', [name, ['/logs/p/s/1.log']])
+      expect(answer).toMatchObject({ ok: false, error: { message: expect.stringContaining('on another machine') } })
+    }
+    expect([electron.shown.opened, electron.shown.revealed]).toEqual([[], []])
   })
 })
 
