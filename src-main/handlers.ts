@@ -1,4 +1,5 @@
 import { app, shell } from 'electron'
+import { z } from 'zod'
 import { ConflictError, InvalidParameterError } from '../src-daemon/errors.ts'
 import { clientOf } from './connection-test.ts'
 import type { Connections } from './connections.ts'
@@ -105,7 +106,9 @@ function importClusters(connections: Connections, text: string): number {
   try {
     return connections.import(text)
   } catch (error) {
-    throw new InvalidParameterError('file', `This is not a file of exported clusters: ${describeError(error).message}`)
+    const [issue] = error instanceof z.ZodError ? error.issues : []
+    const detail = issue === undefined ? describeError(error).message : `${issue.path.join('.')}: ${issue.message}`
+    throw new InvalidParameterError('file', `This is not a file of exported clusters: ${detail}`)
   }
 }
 

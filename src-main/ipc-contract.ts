@@ -54,7 +54,7 @@ export const httpUrl = z
   .refine((text) => {
     const url = URL.parse(text)
     return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
-  }, 'must be http://… or https://… without a user name in it')
+  }, 'The address has to begin with http:// or https://, without a user name in it.')
 
 /** How the certificate of an https master is judged. */
 export const certificateRule = z.discriminatedUnion('kind', [

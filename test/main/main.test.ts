@@ -312,6 +312,29 @@ describe('a file', () => {
   })
 })
 
+describe('the clusters', () => {
+  it.each([
+    [
+      'clusters.save',
+      [{ ...cluster(1, 'press'), id: null, url: 'ftp://host', password: null }],
+      /url: The address has to/,
+    ],
+    [
+      'clusters.save',
+      [{ ...cluster(1, 'press'), id: null, password: null }],
+      /^There is a cluster of the name press already/,
+    ],
+    ['clusters.import', [], /^This is not a file of exported clusters: format: /],
+  ])('say why %s is refused', async (name, args, says) => {
+    await start()
+    const file = join(folder, 'other.json')
+    writeFileSync(file, '{}')
+    electron.answers.openFile = file
+    const answer = await electron.callMain(electron.windows.list[0]!.webContents, 'scrapyd-service', [name, args])
+    expect(answer).toMatchObject({ ok: false, error: { message: expect.stringMatching(says) } })
+  })
+})
+
 describe('the about box', () => {
   it.each(['linux', 'win32', 'darwin'])('tells all versions on %s', async (platform) => {
     await onPlatform(platform, () => start())

@@ -16,6 +16,9 @@ describe('sentences of the main process', () => {
     ...([75, 3, null, 'silent'] as const).map((code) => explainEnd(code, '')[0]),
     explainEnd(75, '/d is in use by the scrapyd-service with pid 7')[0],
     'It runs already (process 12), but does not answer: no answer in time',
+    'There is a cluster of the name press already.',
+    'ca.crt is not a certificate in PEM: Error: no start line',
+    'This is not a file of exported clusters: clusters.0.url: wrong',
     "the system's secret store refuses (Error while encrypting)",
     ...Object.values(REASONS),
     NO_ANSWER,
@@ -24,6 +27,9 @@ describe('sentences of the main process', () => {
     expect(filled(desktopEn.reason, reason)).toBe(reason)
     expect(filled(desktopZhCN.reason, reason)).toMatch(/\p{Script=Han}/u)
   })
+
+  it('are known behind the name of a call', () =>
+    expect(matchDesktopReason(`clusters.save: url: ${desktopEn.reason.badUrl}`)?.key).toBe('badUrl'))
 
   it('are told apart from other words', () => expect(matchDesktopReason('TLS is angry')).toBeNull())
 })
