@@ -130,7 +130,7 @@ async function serve(options: AppParts, request: Request, response: Response, vi
 }
 
 function ownHandlers(options: AppParts, visitFor: (request: Request) => Visit): OwnHandlers {
-  const { sessions, streams, files } = options
+  const { auth, sessions, streams, files } = options
   let document: Record<string, unknown> | null = null
   return {
     health: () => Promise.resolve({ status: 'ok' }),
@@ -139,12 +139,17 @@ function ownHandlers(options: AppParts, visitFor: (request: Request) => Visit): 
       document ??= openApiDocument({ version, isMaster, hasService: (name) => webservices.has(name) })
       return Promise.resolve(document)
     },
-    events: (request, response, input) => Promise.resolve(streams.open(request, response, input)),
+    events: (request, response, input) =>
+      Promise.resolve(streams.open(request, response, input, auth.leaseOf(request))),
     addTail: (_request, _response, input) => streams.addTail(input),
     dropTail: (_request, _response, input) => Promise.resolve(streams.dropTail(input)),
     createSession: (request, response, input) => sessions.create(request, response, visitFor(request), input),
     getSession: (request, response) => Promise.resolve(sessions.show(request, response, visitFor(request))),
-    deleteSession: (request, response) => sessions.end(request, response, visitFor(request)),
+    deleteSession: async (request, response) => {
+      const reply = await sessions.end(request, response, visitFor(request))
+      streams.endForbidden()
+      return reply
+    },
     getLog: (request, response, { params, query }) =>
       files.serveJobFile(request, response, 'log', params.key, { ...query, download: query.download === true }),
     getOutput: (request, response, { params, query }) =>

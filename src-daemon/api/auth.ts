@@ -44,6 +44,12 @@ export class Auth {
     return basic !== undefined && this.#check(request, Buffer.from(basic, 'base64'))
   }
 
+  /** Whether an answer without end may go on: what a session has opened ends with it. Ask when the answer begins. */
+  leaseOf(request: IncomingMessage): () => boolean {
+    const isOfSession = this.isNeeded && this.sessions.isValid(request)
+    return () => !isOfSession || this.sessions.isValid(request)
+  }
+
   /** As `admits`, for what a form or a JSON body says. */
   async accepts(request: IncomingMessage, username: string, password: string): Promise<boolean> {
     return !this.isNeeded || this.#check(request, Buffer.from(`${username}:${password}`))

@@ -16,6 +16,7 @@ export interface EventStreamParts {
   readonly pages: EventPages
   readonly tails: LogTails
   readonly mostTails: number
+  readonly mayGoOn: () => boolean
 }
 
 /**
@@ -26,6 +27,8 @@ export interface EventStreamParts {
 export class EventStream {
   readonly id: string
   readonly tails: StreamTails
+  /** Whether who opened it may still read it. */
+  readonly mayGoOn: () => boolean
   readonly #response: ServerResponse
   readonly #feed: EventFeed
   readonly #pages: EventPages
@@ -44,6 +47,7 @@ export class EventStream {
     this.#response = response
     this.#feed = parts.feed
     this.#pages = parts.pages
+    this.mayGoOn = parts.mayGoOn
     this.#seq = start.kind === 'after' ? start.seq : 0
     this.#snapshotReason = start.kind === 'snapshot' ? start.reason : null
     this.tails = new StreamTails(parts.tails, parts.mostTails, (text) => this.#write(text))

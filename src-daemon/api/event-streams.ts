@@ -52,8 +52,15 @@ export class EventStreams {
     this.#streams.clear()
   }
 
-  /** `GET /api/events`. Throws HttpError 503 when there are too many. */
-  open(request: IncomingMessage, response: ServerResponse, { query }: EndpointInput<'events'>): void {
+  /**
+   * `GET /api/events`; ends when `mayGoOn` says no. Throws HttpError 503 when there are too many.
+   */
+  open(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { query }: EndpointInput<'events'>,
+    mayGoOn: () => boolean,
+  ): void {
     const { feed, tails, nodeName, limits } = this.#options
     if (this.#streams.size >= limits.eventStreams) {
       throw new HttpError(503, 'too-many-streams', `${limits.eventStreams} event streams are open already`, {
@@ -74,7 +81,7 @@ export class EventStreams {
     const cursor = headerText(request, 'last-event-id') || query.cursor
     const id = randomBytes(16).toString('base64url')
     const start = eventStart(feed, cursor, query.from === 'live', query.check)
-    const parts = { feed, pages: this.#pages, tails, mostTails: limits.tailsPerStream }
+    const parts = { feed, pages: this.#pages, tails, mostTails: limits.tailsPerStream, mayGoOn }
     const stream = new EventStream(id, response, start, parts)
     this.#streams.set(id, stream)
     response.once('close', () => this.#streams.delete(id))
@@ -89,6 +96,11 @@ export class EventStreams {
   dropTail({ params }: EndpointInput<'dropTail'>): EndpointReply<'dropTail'> {
     this.#stream(params.stream).tails.drop(params.tail)
     return { status: 'ok' }
+  }
+
+  /** Ends the streams of sessions that are over. */
+  endForbidden(): void {
+    for (const stream of this.#streams.values()) if (!stream.mayGoOn()) stream.end()
   }
 
   #stream(id: string): EventStream {
@@ -113,6 +125,7 @@ export class EventStreams {
   }
 
   #beat(): void {
+    this.endForbidden()
     const now = performance.now()
     for (const stream of this.#streams.values()) {
       if (stream.blockedMs(now) > this.#options.limits.unreadMs) stream.end(true)

@@ -77,9 +77,8 @@ export class SessionRoutes {
   /** Who is signed in. A session that is used is prolonged. */
   show(request: IncomingMessage, response: ServerResponse, visit: Visit): EndpointReply<'getSession'> {
     const { isNeeded, username, sessions } = this.#auth
-    if (isNeeded && sessions.isValid(request)) {
-      response.setHeader('Set-Cookie', sessions.create(visit.prefix, visit.isSecure))
-    }
+    const cookie = isNeeded ? sessions.prolong(request, visit.prefix, visit.isSecure) : null
+    if (cookie !== null) response.setHeader('Set-Cookie', cookie)
     return { username, authentication: isNeeded }
   }
 

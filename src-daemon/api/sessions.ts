@@ -41,14 +41,20 @@ export class Sessions {
     this.cookieName = `scrapyd_service_${createHash('sha256').update(instance).digest('hex').slice(0, 12)}`
     this.#key = createHmac('sha256', secret).update(`session\0${credentials}`).digest()
     this.#store = signedOut ?? null
-    this.#ended = new Map(this.#store?.load())
+    // Older versions kept the expiry in front of the id.
+    this.#ended = new Map(this.#store?.load().map(([id, expiry]) => [id.slice(id.indexOf('.') + 1), expiry]))
     this.#now = now
   }
 
   /** `Set-Cookie` of a new session. */
   create(prefix: string, isSecure: boolean): string {
-    const body = `${(this.#now() + LIFETIME_MS).toString(36)}.${randomBytes(16).toString('base64url')}`
-    return this.#cookie(`${body}.${this.#sign(body)}`, LIFETIME_MS / 1_000, prefix, isSecure)
+    return this.#issue(randomBytes(16).toString('base64url'), prefix, isSecure)
+  }
+
+  /** `Set-Cookie` that prolongs the session of the request. It stays the same one: signing out ends all cookies it had. */
+  prolong(request: IncomingMessage, prefix: string, isSecure: boolean): string | null {
+    const token = this.#tokens(request).find((each) => this.#isLive(each))
+    return token === undefined ? null : this.#issue(idOf(token), prefix, isSecure)
   }
 
   isValid(request: IncomingMessage): boolean {
@@ -59,7 +65,8 @@ export class Sessions {
   async end(request: IncomingMessage, prefix: string, isSecure: boolean): Promise<string> {
     const live = this.#tokens(request).filter((token) => this.#isLive(token))
     if (live.length > 0) {
-      for (const token of live) this.#ended.set(bodyOf(token), expiryOf(token))
+      // Another cookie of the session may live longer than this one.
+      for (const token of live) this.#ended.set(idOf(token), this.#now() + LIFETIME_MS)
       this.#forgetExpired()
       await this.#store?.save([...this.#ended])
     }
@@ -74,8 +81,13 @@ export class Sessions {
       given.length === expected.length &&
       timingSafeEqual(given, expected) &&
       expiryOf(token) > this.#now() &&
-      !this.#ended.has(body)
+      !this.#ended.has(idOf(token))
     )
+  }
+
+  #issue(id: string, prefix: string, isSecure: boolean): string {
+    const body = `${(this.#now() + LIFETIME_MS).toString(36)}.${id}`
+    return this.#cookie(`${body}.${this.#sign(body)}`, LIFETIME_MS / 1_000, prefix, isSecure)
   }
 
   #sign(body: string): string {
@@ -99,8 +111,8 @@ export class Sessions {
 
   #forgetExpired(): void {
     const now = this.#now()
-    for (const [body, expiry] of this.#ended) {
-      if (expiry <= now || this.#ended.size > MOST_ENDED) this.#ended.delete(body)
+    for (const [id, expiry] of this.#ended) {
+      if (expiry <= now || this.#ended.size > MOST_ENDED) this.#ended.delete(id)
     }
   }
 }
@@ -108,6 +120,11 @@ export class Sessions {
 /** A token without its signature. */
 function bodyOf(token: string): string {
   return token.slice(0, Math.max(0, token.lastIndexOf('.')))
+}
+
+function idOf(token: string): string {
+  const body = bodyOf(token)
+  return body.slice(body.indexOf('.') + 1)
 }
 
 function expiryOf(token: string): number {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { FakeServer } from '../../helpers/fake-server.ts'
+import { until } from '../../helpers/until.ts'
 
 let server: FakeServer
 afterEach(() => server.stop())
@@ -157,6 +158,34 @@ describe('a session', () => {
     const ended = await server.get('/api/session', { method: 'DELETE', headers })
     expect(ended.headers.get('set-cookie')).toContain('Max-Age=0')
     expect((await server.get('/api/session', { headers })).status).toBe(401)
+  })
+
+  it('ends with every cookie that it ever had, and with the event streams that it opened', async () => {
+    await start()
+    const first = cookieOf(await signIn({ username: USER, password: PASSWORD }))
+    const prolong = async () => cookieOf(await server.get('/api/session', { headers: { Cookie: first } }))
+    const second = await until('it is prolonged', async () => {
+      const next = await prolong()
+      return next !== first && next
+    })
+    const follow = (headers: Record<string, string>) => server.get('/api/events?from=live', { headers })
+    const [own, another, program] = await Promise.all([
+      follow({ Cookie: first }),
+      follow({ Cookie: cookieOf(await signIn({ username: USER, password: PASSWORD })) }),
+      follow(basic(USER, PASSWORD)),
+    ])
+    await server.get('/api/session', { method: 'DELETE', headers: { Cookie: second } })
+    expect(await own.text()).toContain('event: hello')
+    for (const Cookie of [first, second]) {
+      expect((await server.get('/api/session', { headers: { Cookie } })).status).toBe(401)
+    }
+    server.feed.commit()
+    for (const stream of [another, program]) {
+      const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader()
+      let text = ''
+      while (!text.includes('"seq":1,')) text += (await reader?.read())?.value ?? ''
+      await reader?.cancel()
+    }
   })
 
   it('is refused for a wrong password with a problem', async () => {

@@ -43,3 +43,24 @@ it('a session that was signed out stays so in the next process', async () => {
   await first.end({ headers: { cookie } } as IncomingMessage, '', false)
   expect(kept.length).toBe(1)
 })
+
+it('a prolonged session is the same one, and one that an older version signed out stays so', async () => {
+  let now = Date.parse('2026-01-01')
+  let kept: SignedOut = []
+  const signedOut = { load: () => kept, save: (all: SignedOut) => Promise.resolve(void (kept = all)) }
+  const start = () =>
+    new Sessions({ instance: 'i', secret: Buffer.alloc(32), credentials: 'a:b', signedOut, now: () => now })
+  const asked = (cookie: string | null) => ({ headers: { cookie: cookie?.split(';')[0] } }) as IncomingMessage
+  const sessions = start()
+  const first = asked(sessions.create('', false))
+  now += 6 * 24 * 3_600_000
+  const second = asked(sessions.prolong(first, '', false))
+  now += 2 * 24 * 3_600_000
+  expect([first, second].map((request) => sessions.isValid(request))).toEqual([false, true])
+  expect(sessions.prolong(first, '', false)).toBeNull()
+
+  const other = asked(sessions.create('', false))
+  const [body] = /(?<==)[^.]+\.[^.]+/.exec(other.headers.cookie ?? '') ?? []
+  kept = [[body ?? '', now + 1_000]]
+  expect([other, second].map((request) => start().isValid(request))).toEqual([false, true])
+})
