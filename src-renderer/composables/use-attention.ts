@@ -100,7 +100,7 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
     return {
       glyph: 'failed',
       title: t('attention.failing', { spider, n: failures }),
-      text: last?.reason ?? project,
+      text: reason(last?.reason ?? null) || project,
       isQuoted: last?.reason != null,
       action:
         last === undefined

@@ -6,6 +6,7 @@ import type { LogLevel, LogLine } from '../domain/log/log-line.ts'
 import { CallError, isAbort } from '../transport/call-error.ts'
 import type { LogPiece, TailHandle } from '../transport/transport.ts'
 import { useTransport } from './use-transport.ts'
+import { useWhenBack } from './use-when-back.ts'
 
 /**
  * `opening`: nothing came yet; `live`: more may come; `ended`: the job and its log are over; `away`: the node cannot be
@@ -390,6 +391,10 @@ export function useLogView(key: string): LogView {
   }
 
   reopen()
+  useWhenBack(() => {
+    if (status.value === 'failed') reopen()
+    else if (index.value === null && status.value !== 'opening') void readIndex()
+  })
   // A line that ends later has changed nothing but itself.
   watch(following, (now) => now && publish())
   const timer = setInterval(() => arrivals.length > 0 && publish(), 1_000)

@@ -1,6 +1,7 @@
 import { onScopeDispose, readonly, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 import { useLiveStore } from '../stores/live.ts'
 import { isAbort } from '../transport/call-error.ts'
+import { useWhenBack } from './use-when-back.ts'
 
 export interface Remote<T> {
   readonly data: ShallowRef<T | null>
@@ -11,7 +12,7 @@ export interface Remote<T> {
 
 /**
  * Data that a page reads by itself. Asked again when `source` changes (what was there before goes) and when events are
- * missing (what was there stays until the new is there). Ends with the component.
+ * missing (what was there stays until the new is there), and what failed once the daemon is back. Ends with the component.
  */
 export function useRemote<S, T>(source: () => S, read: (source: S, signal: AbortSignal) => Promise<T>): Remote<T> {
   const live = useLiveStore()
@@ -46,6 +47,7 @@ export function useRemote<S, T>(source: () => S, read: (source: S, signal: Abort
     },
     { immediate: true },
   )
+  useWhenBack(() => error.value !== null && void reload())
   const forget = live.onReset(() => void reload())
   onScopeDispose(() => {
     forget()

@@ -290,6 +290,7 @@ export const en = {
     anywayHint: 'A spider can still be running there. “Run anyway” may fetch the same pages twice.',
     machine: 'Machine',
     sinceLabel: 'In this state since',
+    lastFailureLabel: 'Last failure',
     lastSeen: 'Last seen',
     version: 'Version',
     disk: 'Disk',

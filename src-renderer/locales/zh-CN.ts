@@ -281,6 +281,7 @@ export const zhCN: Messages = {
     anywayHint: '爬虫可能还在该节点上运行，「仍然运行」可能使同样的页面抓取两次。',
     machine: '机器',
     sinceLabel: '当前状态始于',
+    lastFailureLabel: '上次故障',
     lastSeen: '最后在线',
     version: '版本',
     disk: '磁盘',

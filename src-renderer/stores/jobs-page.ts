@@ -5,6 +5,7 @@ import type { JobFilter } from '../../src-daemon/api/contract/endpoints.ts'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
 import type { Job } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
+import { useWhenBack } from '../composables/use-when-back.ts'
 import { apiFilter, matchesFilter, readFilter, type JobsFilter } from '../domain/jobs-filter.ts'
 import { isAbort } from '../transport/call-error.ts'
 import { useClockStore } from './clock.ts'
@@ -39,6 +40,8 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
   let places = new Map<string, number>()
   let wanted: readonly [number, number] = [0, 0]
   let isReading = false
+  /** It was to be read anew from its begin, which has not come yet. */
+  let isOutdated = false
   /** When the first page was read, in the daemon's time. */
   let loadedAt = 0
   let controller = new AbortController()
@@ -58,11 +61,23 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
   async function reload(): Promise<void> {
     controller.abort()
     controller = new AbortController()
+    isOutdated = true
     isReading = false
     wanted = [0, 0]
     error.value = null
     await readOn(true)
   }
+
+  /** Another try of what could not be read: the rows in view, or all of it where there is nothing yet. */
+  function retry(): void {
+    if (!isLoaded.value || isOutdated) {
+      void reload()
+      return
+    }
+    error.value = null
+    void readOn(false)
+  }
+  useWhenBack(() => error.value !== null && retry())
 
   /** Rows that are in view: their pages are read if they are not there. */
   function want(from: number, to: number): void {
@@ -118,6 +133,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     )
     if (signal.aborted) return
     if (isFirst) {
+      isOutdated = false
       pages.value = new Map()
       places = new Map()
       cursors = [undefined]
@@ -236,6 +252,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     removed,
     show,
     reload,
+    retry,
     want,
     rowAt,
     rowsBetween,

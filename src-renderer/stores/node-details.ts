@@ -3,6 +3,7 @@ import { shallowRef } from 'vue'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
 import type { NodeDetail } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
+import { useWhenBack } from '../composables/use-when-back.ts'
 import { isAbort } from '../transport/call-error.ts'
 
 type Details = Pick<NodeDetail, 'latency' | 'history'>
@@ -56,6 +57,8 @@ export const useNodeDetailsStore = defineStore('node-details', () => {
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
   }
+
+  useWhenBack(() => void loadAll([...errors.value.keys()]))
 
   function apply(events: readonly FeedEvent[], now: number): void {
     for (const event of events) {

@@ -3,6 +3,7 @@ import { ref, shallowRef } from 'vue'
 import type { FeedEvent } from '../../src-daemon/api/contract/events.ts'
 import type { Overview } from '../../src-daemon/api/contract/values.ts'
 import { useTransport } from '../composables/use-transport.ts'
+import { useWhenBack } from '../composables/use-when-back.ts'
 
 /** Milliseconds between the first event that changes the aggregate and asking for it; more events ask once. */
 const SETTLE = 50
@@ -56,6 +57,8 @@ export const useOverviewStore = defineStore('overview', () => {
       Math.max(SETTLE, askedAt + pause - Date.now()),
     )
   }
+
+  useWhenBack(() => error.value !== null && watchers > 0 && void load())
 
   /** Keeps the aggregate fresh until the returned function is called. */
   function watch(): () => void {

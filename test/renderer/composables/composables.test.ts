@@ -79,6 +79,28 @@ describe('useRemote', () => {
     await result.reload()
     expect([result.data.value, result.error.value]).toEqual([3, null])
   })
+
+  it('asks by itself for what failed during a cut, and for nothing else', async () => {
+    const read = vi.fn(() => Promise.resolve('ok'))
+    const { result } = await runInConsole(() => useRemote(() => null, read), { transport })
+    useLiveStore().start()
+    transport.live()
+    const cut = () => transport.status({ state: 'waiting', since: 0, retryAt: 0, reason: 'cut' })
+    await flush()
+    const before = read.mock.calls.length
+    cut()
+    read.mockRejectedValueOnce(new CallError('unreachable', 'nobody answers'))
+    await result.reload()
+    expect(result.error.value).not.toBeNull()
+    transport.live({ resumed: true })
+    await flush()
+    expect([result.data.value, result.error.value]).toEqual(['ok', null])
+    cut()
+    await flush()
+    transport.live({ resumed: true })
+    await flush()
+    expect(read).toHaveBeenCalledTimes(before + 2)
+  })
 })
 
 describe('useListKeys', () => {

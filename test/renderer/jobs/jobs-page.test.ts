@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Job } from '../../../src-daemon/api/contract/values.ts'
 import { readFilter } from '../../../src-renderer/domain/jobs-filter.ts'
+import { useConnectionStore } from '../../../src-renderer/stores/connection.ts'
 import { PAGE_ROWS, useJobsPageStore } from '../../../src-renderer/stores/jobs-page.ts'
+import { CallError } from '../../../src-renderer/transport/call-error.ts'
 import { sampleJob } from '../../helpers/sample-cluster.ts'
 import { wait } from '../wait.ts'
 import { useStores } from '../console-app.ts'
@@ -118,5 +120,37 @@ describe('the list of all jobs', () => {
     }
     await list.reload()
     expect(String(list.error)).toContain('no disk')
+    // What was there before is still there, and is read anew with the next try.
+    expect(list.rowAt(3)?.key).toBe(keyOf(3))
+    const { listJobs } = serving(() => 5).answers
+    if (listJobs !== undefined) transport.answers.listJobs = listJobs
+    list.retry()
+    await wait(() => list.total === 5)
+    expect(list.error).toBe(null)
+  })
+
+  it('reads the rows in view as soon as the daemon is back, and keeps those that it has', async () => {
+    const { listJobs } = transport.answers
+    transport.answers.listJobs = () => {
+      throw new CallError('unreachable', 'nobody answers')
+    }
+    const connection = useConnectionStore()
+    connection.update({ state: 'waiting', since: 0, retryAt: 0, reason: 'cut' })
+    list.want(PAGE_ROWS, PAGE_ROWS + 30)
+    await wait(() => list.error !== null)
+    expect(list.rowAt(0)?.key).toBe(keyOf(0))
+    if (listJobs !== undefined) transport.answers.listJobs = listJobs
+    const localNow = Date.now()
+    connection.update({
+      state: 'live',
+      feed: 'f',
+      nodeName: 'n',
+      head: 0,
+      serverNow: localNow,
+      localNow,
+      resumed: true,
+    })
+    await wait(() => list.rowAt(PAGE_ROWS + 5))
+    expect([list.error, list.rowAt(0)?.key]).toEqual([null, keyOf(0)])
   })
 })
