@@ -51,10 +51,14 @@ export function useProjectActions(): ProjectActions {
 
   async function remove(project: Project): Promise<boolean> {
     const { name, running, pending } = project
-    const jobs = running + pending === 0 ? '' : ` ${t('project.removeJobs', { running, pending })}`
+    const jobs = [
+      running > 0 ? t('project.removeJobsRunning', { n: running }, running) : '',
+      pending > 0 ? t('project.removeJobsPending', { n: pending }, pending) : '',
+    ].filter((part) => part !== '')
+    const after = jobs.length === 0 ? '' : t('gap') + jobs.join(t('comma')) + t('fullStop')
     const sure = await confirmation.ask({
       title: t('project.removeTitle', { project: name }),
-      text: t('project.removeText') + jobs,
+      text: t('project.removeText') + after,
       yes: t('project.remove'),
       no: t('project.keep'),
       danger: true,

@@ -9,6 +9,8 @@ import { useLiveStore } from '../../src-renderer/stores/live.ts'
 import type { Transport } from '../../src-renderer/transport/transport.ts'
 import { sampleAnswers } from '../helpers/sample-answers.ts'
 import { sampleCluster, type SampleCluster } from '../helpers/sample-cluster.ts'
+import { FakeProblem } from '../helpers/fake-daemon.ts'
+import { CallError } from '../../src-renderer/transport/call-error.ts'
 import { FakeTransport } from './fake-transport.ts'
 
 /** Gives stores a transport, as the app does, without any page. */
@@ -23,8 +25,10 @@ export function useStores(transport: Transport): void {
 
 const ROUTES = ['overview', 'jobs', 'job', 'projects', 'project', 'nodes', 'node', 'forwards']
 
-/** A router over the console's route names, without its pages. */
-export function createTestRouter(): Router {
+type Pages = Readonly<Record<string, Component>>
+
+/** A router over the console's route names, without its pages but those that are given. */
+export function createTestRouter(pages: Pages = {}): Router {
   const paths: Record<string, string> = {
     overview: '/',
     job: '/jobs/:key/:tab?',
@@ -33,16 +37,25 @@ export function createTestRouter(): Router {
   }
   return createRouter({
     history: createMemoryHistory(),
-    routes: ROUTES.map((name) => ({ path: paths[name] ?? `/${name}`, name, component: { render: () => null } })),
+    routes: ROUTES.map((name) => ({
+      path: paths[name] ?? `/${name}`,
+      name,
+      component: pages[name] ?? { render: () => null },
+    })),
   })
 }
 
 /** Mounts a component in the document with everything the console gives it. */
 export async function mountInConsole(
   component: Component,
-  options: { readonly transport: Transport; readonly props?: Record<string, unknown>; readonly path?: string },
+  options: {
+    readonly transport: Transport
+    readonly props?: Record<string, unknown>
+    readonly path?: string
+    readonly pages?: Pages
+  },
 ): Promise<{ wrapper: VueWrapper; router: Router }> {
-  const router = createTestRouter()
+  const router = createTestRouter(options.pages)
   await router.push(options.path ?? '/')
   const transportPlugin = {
     install: (app: Parameters<typeof provideTransport>[0]) => provideTransport(app, options.transport),
@@ -94,12 +107,18 @@ export function sampleTransport(cluster: SampleCluster = sampleCluster()): FakeT
   const answers = sampleAnswers(cluster)
   const adapted = Object.entries(answers).map(([name, answer]) => [
     name,
-    (input: { params?: object; query?: object; body?: unknown }) =>
-      answer({
-        params: (input.params ?? {}) as Record<string, string>,
-        query: searchOf(input.query ?? {}),
-        body: input.body ?? null,
-      }),
+    (input: { params?: object; query?: object; body?: unknown }) => {
+      try {
+        return answer({
+          params: (input.params ?? {}) as Record<string, string>,
+          query: searchOf(input.query ?? {}),
+          body: input.body ?? null,
+        })
+      } catch (error) {
+        if (!(error instanceof FakeProblem)) throw error
+        throw new CallError('refused', error.message, { status: error.status, code: error.code })
+      }
+    },
   ])
   return new FakeTransport(Object.fromEntries(adapted) as FakeTransport['answers'])
 }
@@ -111,4 +130,17 @@ function searchOf(query: object): URLSearchParams {
       if (single !== undefined) search.append(name, String(single))
   }
   return search
+}
+
+/** For one test: elements have a size, as virtual lists make rows for what can be seen only. */
+export function giveSizes({ width = 1_200, height = 700 } = {}): void {
+  const sizes = { offsetWidth: width, offsetHeight: height, clientWidth: width, clientHeight: height }
+  for (const [name, value] of Object.entries(sizes)) {
+    const before = Object.getOwnPropertyDescriptor(HTMLElement.prototype, name)
+    Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => value })
+    onTestFinished(() => {
+      if (before === undefined) Reflect.deleteProperty(HTMLElement.prototype, name)
+      else Object.defineProperty(HTMLElement.prototype, name, before)
+    })
+  }
 }

@@ -1,0 +1,271 @@
+import { flushPromises, type VueWrapper } from '@vue/test-utils'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Router } from 'vue-router'
+import MenuButton from '../../../src-renderer/components/base/MenuButton.vue'
+import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
+import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
+import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.ts'
+import { useLiveStore } from '../../../src-renderer/stores/live.ts'
+import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
+import { CallError } from '../../../src-renderer/transport/call-error.ts'
+import { sampleCluster, sampleJob, type SampleCluster } from '../../helpers/sample-cluster.ts'
+import { giveSizes, sampleTransport, showInConsole, whenReady } from '../console-app.ts'
+import type { FakeTransport } from '../fake-transport.ts'
+import { wait } from '../wait.ts'
+
+const ProjectsView = whenReady(ProjectsPage)
+const ProjectView = whenReady(ProjectPage)
+
+let cluster: SampleCluster
+let transport: FakeTransport
+let wrapper: VueWrapper
+let router: Router
+
+beforeEach(() => {
+  cluster = sampleCluster()
+  // A few are enough: rows are what takes time here.
+  const few = ['xinhua_finance', 'sina_finance', 'caixin_headlines', '人民日报', 'scmp_latest', 'zeit_politik']
+  const spiders = new Map(
+    [...cluster.spiders].map(([project, names]) => [project, names.filter((name) => few.includes(name))]),
+  )
+  cluster = { ...cluster, spiders }
+  transport = sampleTransport(cluster)
+  giveSizes()
+})
+
+async function show(view: Parameters<typeof showInConsole>[0], path: string): Promise<void> {
+  ;({ wrapper, router } = await showInConsole(view, { transport, path }))
+  useLiveStore().start()
+  transport.live()
+  await flushPromises()
+}
+
+const words = (text: string | undefined) => (text ?? '').replaceAll(/\s+/g, ' ').trim()
+const rowOf = (name: string) => wrapper.findAll('[role="row"]').find((row) => row.text().includes(name))
+const buttonOf = (text: string) =>
+  [...document.querySelectorAll('button')].find((element) => element.textContent?.trim() === text)
+const focus = (row: { readonly element: Element } | undefined) => {
+  if (row?.element instanceof HTMLElement) row.element.focus()
+}
+const press = async (key: string, init: KeyboardEventInit = {}) => {
+  const target = document.activeElement ?? document.body
+  target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...init }))
+  await flushPromises()
+}
+
+describe('the list of projects', () => {
+  it('has nodes, spiders, commit, what differs between nodes, jobs and the last pull', async () => {
+    await show(ProjectsView, '/projects')
+    const cells = (name: string) =>
+      rowOf(name)
+        ?.findAll('[role="gridcell"]')
+        .map((cell) => words(cell.text()))
+    expect(cells('newspapers')).toEqual([
+      'newspapers/srv/crawl/newspapers',
+      expect.stringMatching(/^a81d40fdevelopParse relative times of 新华财经 · Lin Wei, 3 h ago$/),
+      'crawl-02 is 2 behind',
+      '24 1 broken',
+      '5 running1 pending',
+      'running now',
+      'Run',
+    ])
+    expect(cells('gov_tenders')?.[2]).toBe('crawl-02 has local changes')
+    expect(cells('gov_tenders')?.[5]).toMatch(/^2 h ago.*not on all nodes/)
+    expect(cells('finance_cn')?.[2]).toBe('on 4 of 6 nodes')
+    expect(cells('press_agencies')?.[1]).toMatch(/no git/i)
+    const tips = rowOf('newspapers')
+      ?.findAll('.cell')
+      .map((cell) => cell.attributes('aria-label'))
+    expect(tips).toContain('crawl-02: 2 behind')
+    expect(tips).toContain('crawl-03: node offline')
+  })
+
+  it('removes one only after it was said that its code stays on disk, and says which node did not', async () => {
+    transport.answers.deleteProject = () => ({
+      status: 'ok',
+      details: [
+        { node: 'hq-01', ok: true, message: '' },
+        { node: 'crawl-02', ok: false, message: 'the disk is full' },
+      ],
+    })
+    await show(ProjectView, '/projects/newspapers')
+    const remove = () => {
+      wrapper.findComponent(MenuButton).vm.$emit('choose', 'remove')
+      return wait(() => useConfirmationStore().question)
+    }
+    expect(await remove()).toMatchObject({
+      title: 'Remove newspapers from all nodes?',
+      text: 'The code stays on disk. 5 running jobs go on, 1 pending one is cancelled.',
+    })
+    useConfirmationStore().answer(false)
+    await flushPromises()
+    expect(transport.callsTo('deleteProject')).toEqual([])
+    await remove()
+    useConfirmationStore().answer(true)
+    await flushPromises()
+    expect(useToastsStore().toasts).toMatchObject([{ kind: 'error', text: 'crawl-02: the disk is full' }])
+  })
+
+  it('keeps one that could not be removed, and says so', async () => {
+    transport.answers.deleteProject = () => {
+      throw new CallError('refused', 'it is in the configuration file', { status: 409 })
+    }
+    await show(ProjectView, '/projects/newspapers')
+    wrapper.findComponent(MenuButton).vm.$emit('choose', 'remove')
+    await wait(() => useConfirmationStore().question)
+    useConfirmationStore().answer(true)
+    await flushPromises()
+    expect(useToastsStore().toasts).toMatchObject([{ kind: 'error', text: 'it is in the configuration file' }])
+    expect(router.currentRoute.value.path).toBe('/projects/newspapers')
+  })
+
+  it('stays in the dialog when a node did not take a new project, and names it', async () => {
+    const [project] = cluster.projects
+    transport.answers.addProject = () => ({
+      project,
+      details: [
+        { node: 'hq-01', ok: true, message: '' },
+        { node: 'crawl-02', ok: false, message: "'/srv/crawl/press' holds no scrapy.cfg" },
+      ],
+    })
+    await show(ProjectsView, '/projects')
+    await press('n')
+    await wait(() => document.querySelector('#project-path'))
+    const path = document.querySelector<HTMLInputElement>('#project-path')
+    if (path !== null) path.value = '/srv/crawl/press'
+    path?.dispatchEvent(new Event('input', { bubbles: true }))
+    await flushPromises()
+    expect(document.querySelector<HTMLInputElement>('#project-name')?.value).toBe('press')
+    document.querySelector('.add-project')?.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }))
+    await flushPromises()
+    expect(words(document.querySelector('.add-note')?.textContent ?? '')).toMatch(/crawl-02: .*holds no scrapy\.cfg/)
+  })
+})
+
+describe('the page of a project', () => {
+  const rows = () => wrapper.findAll('.spider-rows [role="row"]')
+
+  it('has its spiders, each with its last run, outcome, duration and items, and runs one', async () => {
+    await show(ProjectView, '/projects/newspapers')
+    await wait(() => rows().length > 0)
+    const cells = (name: string) =>
+      rows()
+        .find((row) => row.text().includes(name))
+        ?.findAll('[role="gridcell"]')
+        .map((cell) => words(cell.text()))
+    expect(rows()[0]?.text()).toContain('xinhua_finance')
+    expect(cells('xinhua_finance')?.slice(1, 8)).toEqual([
+      'xinhua_finance',
+      'Failed',
+      expect.stringMatching(/ago$/),
+      expect.stringMatching(/^\d+ (min|s)/),
+      '0',
+      '',
+      expect.stringContaining("No module named 'dateutil'"),
+    ])
+    expect(cells('caixin_headlines')?.slice(1, 6)).toEqual([
+      'caixin_headlines',
+      'Running',
+      expect.stringMatching(/ago$/),
+      expect.stringMatching(/^4 min \d+ s$/),
+      '1,204',
+    ])
+    // By the events of its jobs alone.
+    const job = sampleJob({ spider: 'caixin_headlines', key: 'z'.repeat(24), outcome: 'cancelled', items: 77 })
+    transport.events({ type: 'job', job })
+    await flushPromises()
+    expect(cells('caixin_headlines')?.slice(2, 6)).toEqual(['Cancelled', expect.anything(), '30 min 00 s', '77'])
+    await rows()[0]?.find('.acts button').trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({ run: 'newspapers', spider: ['xinhua_finance'] })
+  })
+
+  it('is used by keys alone: select, extend, run what is selected, open', async () => {
+    await show(ProjectView, '/projects/newspapers')
+    await wait(() => rows().length > 0)
+    expect(wrapper.findAll('.spider-rows [role="row"][tabindex="0"]')).toHaveLength(1)
+    focus(rows()[0])
+    await press('x')
+    await press('ArrowDown', { shiftKey: true })
+    expect(wrapper.findAll('[role="row"][aria-selected="true"]')).toHaveLength(2)
+    await press('r')
+    const { query } = router.currentRoute.value
+    expect([query['run'], query['spider']]).toEqual(['newspapers', [expect.any(String), expect.any(String)]])
+    await press('Escape')
+    expect(wrapper.findAll('[role="row"][aria-selected="true"]')).toHaveLength(0)
+    await press('Enter')
+    expect(router.currentRoute.value.name).toBe('job')
+  })
+
+  it('finds spiders by name and by how they ended, and says when none is left', async () => {
+    await show(ProjectView, '/projects/newspapers')
+    await wait(() => rows().length > 0)
+    const search = wrapper.find('.spiders [data-search] input')
+    await search.setValue('CAIXIN')
+    expect(rows().map((row) => row.find('a').text())).toEqual(['caixin_headlines'])
+    await search.setValue('no such spider')
+    expect(rows()).toHaveLength(0)
+    buttonOf('Clear filters')?.click()
+    await flushPromises()
+    await wait(() => rows().length > 1)
+  })
+
+  it('shows where code differs, pulls it there, and shows what could not be loaded', async () => {
+    await show(ProjectView, '/projects/newspapers')
+    const aside = () => words(wrapper.find('.project-aside').text())
+    expect(aside()).toMatch(/crawl-02 is 2 behind.*Pull on crawl-02/)
+    expect(aside()).toMatch(/newspapers\.spiders\.asahi ?SyntaxError/)
+    expect(aside()).not.toContain('Traceback')
+    buttonOf('Show traceback')?.click()
+    await flushPromises()
+    expect(aside()).toContain('Traceback (most recent call last)')
+    buttonOf('Pull on crawl-02')?.click()
+    await flushPromises()
+    expect(transport.callsTo('pullProject').map(({ input }) => input)).toMatchObject([
+      { params: { project: 'newspapers' }, body: { nodes: ['crawl-02'] } },
+    ])
+    expect(router.currentRoute.value.query['pull']).toBe('newspapers')
+  })
+
+  it('does not open the dock for a pull that was refused', async () => {
+    transport.answers.pullProject = () => {
+      throw new CallError('refused', 'crawl-02 is offline', { status: 409 })
+    }
+    await show(ProjectView, '/projects/newspapers')
+    await press('p')
+    expect(useToastsStore().toasts).toMatchObject([{ kind: 'error', text: expect.stringContaining('offline') }])
+    expect(router.currentRoute.value.query).toEqual({})
+  })
+
+  it('says why its spiders could not be read, and reads them on demand', async () => {
+    const { listSpiders } = transport.answers
+    transport.answers.listSpiders = () => {
+      throw new CallError('refused', 'the runner failed', { status: 500 })
+    }
+    await show(ProjectView, '/projects/newspapers')
+    expect(wrapper.find('.spiders').text()).toContain('the runner failed')
+    if (listSpiders !== undefined) transport.answers.listSpiders = listSpiders
+    buttonOf('Try again')?.click()
+    await flushPromises()
+    await wait(() => rows().length > 0)
+  })
+
+  it('shows names as text', async () => {
+    const evil = '<img src=x onerror="document.title=1">'
+    cluster.jobs.push(sampleJob({ spider: evil, outcome: 'failed', reason: evil }))
+    const { listSpiders } = transport.answers
+    transport.answers.listSpiders = async (input) => {
+      const list = (await listSpiders?.(input)) as { spiders: { name: string }[]; errors: unknown[] }
+      const [first] = list.spiders
+      return {
+        ...list,
+        spiders: [{ ...first, name: evil, last_job: cluster.jobs.at(-1) }],
+        errors: [{ node: evil, module: evil, traceback: evil }],
+      }
+    }
+    await show(ProjectView, '/projects/newspapers')
+    await wait(() => rows().length > 0)
+    expect(rows()[0]?.text()).toContain(evil)
+    expect(document.querySelector('img')).toBeNull()
+  })
+})
