@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ensureConsole } from '../../scripts/lib/console-build.ts'
-import { ConsoleBrowser, untilText } from '../helpers/console-browser.ts'
+import { seriousViolations } from '../helpers/axe.ts'
+import { ConsoleBrowser, openPlace, untilText } from '../helpers/console-browser.ts'
 import { DaemonProcess } from '../helpers/daemon-process.ts'
 import { newspapersProject } from '../helpers/projects.ts'
 import { until } from '../helpers/until.ts'
@@ -32,6 +33,7 @@ describe('the console of a master with a password', () => {
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await untilText(page, 'body', /User name or password is wrong/)
+    expect(await seriousViolations(page)).toEqual([])
     await page.getByLabel('Password').fill('press room')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await untilText(page, '.object-head', /harbour_times/)
@@ -42,14 +44,17 @@ describe('the console of a master with a password', () => {
 
     const cookies = await page.context().cookies()
     const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+    const other = await openPlace(page.context(), master.url, '/nodes')
+    await untilText(other, '#app', /hq-01/)
     const ask = async () => (await fetch(`${master.url}/api/node`, { headers: { cookie } })).status
     expect(await ask()).toBe(200)
     await page.locator('aside, nav, .sidebar').getByRole('button').first().click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()
-    await page.getByLabel('Password').waitFor()
+    await Promise.all([page, other].map((tab) => tab.getByLabel('Password').waitFor()))
+    expect(await other.locator('body').innerText()).not.toContain('hq-01')
     await page.reload()
     await page.getByLabel('Password').waitFor()
-    // Whoever has kept the cookie is not let in again, by the next process neither.
+    // Whoever has kept a cookie of the session (the other tab has got a newer one since) is not let in again, by the next process neither.
     expect(await ask()).toBe(401)
     await master.kill9()
     await master.startAgain()

@@ -1,23 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { consoleDir, ensureConsole } from '../../scripts/lib/console-build.ts'
+import { seriousViolations } from '../helpers/axe.ts'
 import { FakeDaemon } from '../helpers/fake-daemon.ts'
 import { sampleAnswers } from '../helpers/sample-answers.ts'
 import { sampleCluster, sampleJob, type SampleCluster } from '../helpers/sample-cluster.ts'
 import { sampleLog } from '../helpers/sample-log.ts'
 import { chromiumArgs, chromiumPath } from '../helpers/setup-chromium.ts'
 import { until } from '../helpers/until.ts'
-
-const AXE = readFileSync(join(createRequire(import.meta.url).resolve('axe-core/package.json'), '../axe.min.js'), 'utf8')
-
-interface Violation {
-  readonly id: string
-  readonly impact: string
-  readonly nodes: readonly { readonly html: string }[]
-}
 
 let browser: Browser
 let context: BrowserContext
@@ -85,16 +75,6 @@ async function goTo(page: Page, route: string): Promise<void> {
   if (/[?&]re?run=/.test(route)) await page.getByRole('dialog').waitFor()
 }
 
-async function seriousViolations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  const violations = (await page.evaluate(
-    "window.axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)",
-  )) as Violation[]
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`)
-}
-
 const keyOf = (status: string) =>
   cluster.jobs.find(({ state, outcome }) => state === status || outcome === status)?.key ?? ''
 
@@ -123,6 +103,42 @@ const ROUTES = [
   '/no/such/page',
 ]
 
+/** Dialogs, opened by keys alone over pages that are there already. */
+async function expectDialogs(page: Page): Promise<void> {
+  const go = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key)
+  }
+  for (const [name, ...keys] of [
+    ['shortcuts', '?'],
+    ['palette', 'Control+k'],
+    ['new project', 'g', 'p', 'n'],
+    ['new node', 'g', 'n', 'n'],
+  ] as const) {
+    const last = keys.at(-1) ?? ''
+    await go(...keys.slice(0, -1))
+    if (keys.length > 1) await page.locator('.table [role=row]').nth(1).waitFor()
+    await go(last)
+    await page.getByRole('dialog').waitFor()
+    expect({ name, violations: await seriousViolations(page) }).toEqual({ name, violations: [] })
+    await go('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+}
+
+/** Whoever goes through a page by Tab sees where they are. */
+async function expectFocusRings(page: Page): Promise<void> {
+  for (let steps = 0; steps < 12; steps += 1) {
+    await page.keyboard.press('Tab')
+    const ring = (await page.evaluate(`(() => {
+      const { activeElement: element } = document
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element)
+      const isRinged = (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none'
+      return { isRinged, html: element.outerHTML.slice(0, 120) }
+    })()`)) as { isRinged: boolean; html: string }
+    expect(ring).toMatchObject({ isRinged: true })
+  }
+}
+
 describe('the pages', () => {
   it.each([
     ['English, light, 1440 wide', { colorScheme: 'light', locale: 'en-US' }],
@@ -146,6 +162,10 @@ describe('the pages', () => {
           over: 0,
         })
       }
+      // First by the system.
+      expect(await page.locator('html').getAttribute('data-theme')).toBe(options.colorScheme)
+      await expectDialogs(page)
+      await expectFocusRings(page)
       expect(problems).toEqual([])
     },
     300_000,
