@@ -222,6 +222,18 @@ describe('the console in front of a real cluster', () => {
     await page.keyboard.press('Control+Enter')
     await untilText(page, '[role=dialog]', /云溪日报/)
     expect(page.url()).toContain(`${job.key}?run=newspapers`)
+    // Over plain http from another machine a browser has no clipboard of its own for a page.
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.evaluate(() => {
+      const { clipboard } = navigator
+      Object.assign(window, { clipboard })
+      Object.defineProperty(navigator, 'clipboard', { configurable: true, value: undefined })
+    })
+    await page.locator('.curl').getByRole('button', { name: 'Copy' }).click()
+    await untilText(page, '.toast', /Copied/)
+    const copied = await page.evaluate(() => (window as unknown as { clipboard: Clipboard }).clipboard.readText())
+    expect(copied).toMatch(/^curl http:[\s\S]*spider=云溪日报/)
+    expect(await page.getByRole('dialog').evaluate((dialog) => dialog.contains(document.activeElement))).toBe(true)
     await page.keyboard.press('Control+Enter')
     await untilText(page, '.object-head', /云溪日报/)
     const [, key = ''] = /jobs\/(\w+)$/.exec(page.url()) ?? []

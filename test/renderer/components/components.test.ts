@@ -21,7 +21,7 @@ import { useOverviewStore } from '../../../src-renderer/stores/overview.ts'
 import { useSessionStore } from '../../../src-renderer/stores/session.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
-import { sampleCluster, sampleOverview, type SampleCluster } from '../../helpers/sample-cluster.ts'
+import { sampleCluster, sampleJob, sampleOverview, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { showInConsole, sampleTransport } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { wait } from '../wait.ts'
@@ -143,7 +143,7 @@ describe('StaleStrip', () => {
 })
 
 describe('ConfirmDialog', () => {
-  it('asks with verbs, and Esc is the safe answer', async () => {
+  it('asks with verbs, and the safe answer has the focus', async () => {
     await show(ConfirmDialog)
     const answer = useConfirmationStore().ask({
       title: 'Cancel sina_finance?',
@@ -339,6 +339,42 @@ describe('RunDialog', () => {
     expect(document.querySelector('.curl pre')?.textContent).toMatch(
       /spider=xinhua_finance[\s\S]*since=2026-11-22[\s\S]*setting=CONCURRENT_REQUESTS=32/,
     )
+  })
+
+  it('sends arguments, settings, priority and node as they were, after what was changed', async () => {
+    const job = sampleJob({ pinned_node: 'crawl-01', priority: 7, args: { since: 'monday' } })
+    cluster.jobs.push(job)
+    await open({ rerun: job.key })
+    await flushPromises()
+    await type(document.querySelectorAll('.pair input')[1], 'tuesday')
+    button('Run 1 spider')?.click()
+    await flushPromises()
+    const { project, spider, settings } = job
+    expect(transport.callsTo('createJobs')[0]?.input.body).toEqual({
+      jobs: [{ project, spider, settings, priority: 7, args: { since: 'tuesday' }, node: 'crawl-01' }],
+    })
+  })
+
+  it('stays until all spiders of a batch are answered', async () => {
+    const { createJobs } = transport.answers
+    let release = () => {}
+    transport.answers.createJobs = async (input) => {
+      await new Promise<void>((resolve) => (release = resolve))
+      return createJobs?.(input)
+    }
+    const router = await open({ project: 'newspapers', spiders: ['bbc_world', 'asahi'] }, '/projects?run=newspapers')
+    button('Run 2 spiders')?.click()
+    await flushPromises()
+    expect(body()).toMatch(/bbc_world ?sending.*asahi ?sending.*0 of 2 sent/s)
+    press(document.body, 'Escape')
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({ run: 'newspapers' })
+    release()
+    await flushPromises()
+    expect(body()).toContain('2 of 2 sent, 1 refused')
+    button('Close')?.click()
+    await flushPromises()
+    expect(router.currentRoute.value.query).toEqual({})
   })
 
   it('takes many names from a paste', async () => {
