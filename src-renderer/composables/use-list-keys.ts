@@ -1,6 +1,6 @@
 import { nextTick, ref, type Ref } from 'vue'
 import { usePreferencesStore } from '../stores/preferences.ts'
-import { isTextField } from './use-shortcuts.ts'
+import { endsSequence, isTextField } from './use-shortcuts.ts'
 
 export interface ListKeysOptions {
   /** Number of rows now. */
@@ -47,6 +47,7 @@ export function useListKeys(container: Ref<HTMLElement | null>, options: ListKey
 
   function onKeydown(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing || event.altKey || isTextField(event.target)) return
+    if (endsSequence(event)) return
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() !== 'a' || options.onToggleAll === undefined) return
       options.onToggleAll()

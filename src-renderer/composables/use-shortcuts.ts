@@ -59,6 +59,13 @@ export function isTextField(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement
 }
 
+/** Whether this key ends a sequence that has begun (`g j`): then it is nobody else's, whatever `j` does in a list. */
+export function endsSequence(event: KeyboardEvent): boolean {
+  if (prefix === null || event.timeStamp - prefix.at >= SEQUENCE_TIME) return false
+  const sequence = `${prefix.key} ${keyName(event)}`
+  return activeLayers().some(({ keymap }) => keymap[sequence] !== undefined)
+}
+
 function dispatch(event: KeyboardEvent): void {
   // `isComposing`: the keys belong to an input method that is making a Chinese character.
   if (event.defaultPrevented || event.isComposing || event.key === 'Process') return

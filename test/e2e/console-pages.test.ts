@@ -108,16 +108,31 @@ async function expectDialogs(page: Page): Promise<void> {
   const go = async (...keys: string[]) => {
     for (const key of keys) await page.keyboard.press(key)
   }
-  for (const [name, ...keys] of [
-    ['shortcuts', '?'],
-    ['palette', 'Control+k'],
-    ['new project', 'g', 'p', 'n'],
-    ['new node', 'g', 'n', 'n'],
+  for (const [name, place, ...keys] of [
+    ['shortcuts', '', '?'],
+    ['palette', '', 'Control+k'],
+    ['new project', '.projects-table', 'g', 'p', 'n'],
+    ['new node', '.nodes-table', 'g', 'n', 'n'],
   ] as const) {
-    const last = keys.at(-1) ?? ''
     await go(...keys.slice(0, -1))
-    if (keys.length > 1) await page.locator('.table [role=row]').nth(1).waitFor()
-    await go(last)
+    if (place !== '') await page.locator(place).waitFor()
+    await go(keys.at(-1) ?? '')
+    await page.getByRole('dialog').waitFor()
+    expect({ name, violations: await seriousViolations(page) }).toEqual({ name, violations: [] })
+    await go('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+  const row = (table: string) => page.locator(`${table} [role=row]:not(.head)`)
+  const openers: Record<string, () => Promise<unknown>> = {
+    pause: () => row('.nodes-table').filter({ hasText: 'crawl-01' }).locator('.acts button').first().click(),
+    'pull on some nodes': async () => {
+      await go('g', 'p')
+      await row('.projects-table').filter({ hasText: 'newspapers' }).getByRole('link').click()
+      await page.getByRole('button', { name: /Pull on some nodes|选择节点拉取/ }).click()
+    },
+  }
+  for (const [name, open] of Object.entries(openers)) {
+    await open()
     await page.getByRole('dialog').waitFor()
     expect({ name, violations: await seriousViolations(page) }).toEqual({ name, violations: [] })
     await go('Escape')
@@ -131,11 +146,16 @@ async function expectFocusRings(page: Page): Promise<void> {
     await page.keyboard.press('Tab')
     const ring = (await page.evaluate(`(() => {
       const { activeElement: element } = document
-      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element)
-      const isRinged = (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none'
+      // A field's ring may be around its frame.
+      const frame = element.closest('label, .el-select, .el-checkbox')
+      const parts = frame === null ? [] : [frame, ...frame.querySelectorAll('.el-checkbox__inner, .el-select__wrapper')]
+      const isRinged = [element, ...parts].map((part) => getComputedStyle(part)).some(
+        ({ outlineStyle, outlineWidth, boxShadow }) =>
+          (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none',
+      )
       return { isRinged, html: element.outerHTML.slice(0, 120) }
     })()`)) as { isRinged: boolean; html: string }
-    expect(ring).toMatchObject({ isRinged: true })
+    expect(ring).toEqual({ isRinged: true, html: ring.html })
   }
 }
 
@@ -161,6 +181,13 @@ describe('the pages', () => {
           route,
           over: 0,
         })
+      }
+      // As links lead there: the second time with what was read the first time.
+      for (const route of [...ROUTES, ...ROUTES]) {
+        const hash = `#${route.replace(/:(\w+)/, (_, status: string) => keyOf(status))}`
+        await page.evaluate((place) => (location.hash = place), hash)
+        await page.getByRole('main').locator('h1, h2').first().waitFor()
+        expect({ route, problems }).toEqual({ route, problems: [] })
       }
       // First by the system.
       expect(await page.locator('html').getAttribute('data-theme')).toBe(options.colorScheme)

@@ -197,6 +197,9 @@ describe('the console in front of a real cluster', () => {
     await until('the palette is there before it is asked for', () =>
       page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('CommandPalette'))),
     )
+    // Charts come with the pages that have one.
+    const scripts = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name))
+    expect(scripts.filter((name) => /chart/i.test(name))).toEqual([])
     const ask = async (words: string, answer: RegExp) => {
       await page.keyboard.press('Control+k')
       await page.locator('[role=combobox]:focus').waitFor()

@@ -117,6 +117,19 @@ describe('the templates', () => {
     }
   })
 
+  it('get their words from the locale files in the scripts, too', () => {
+    const own = files.flatMap(({ file, text }) =>
+      [
+        ...text.matchAll(
+          /(?:toasts\.(?:done|error)\(\s*|\b(?:title|text|label|yes|no|placeholder|busyText|tip): ?)(['`])([^'`$]*\p{L}{2}[^'`$]*)\1/gu,
+        ),
+      ]
+        .map(([, , words]) => ({ file, words: words ?? '' }))
+        .filter(({ words }) => !NAMES.has(words) && !words.startsWith('--')),
+    )
+    expect(own).toEqual([])
+  })
+
   it('keep Chinese words in the locale files', () => {
     const own = files.filter(({ text }) =>
       /[一-鿿]/.test(text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*|简体中文/g, '').replaceAll(/\[㐀-鿿\]\+?/g, '')),

@@ -240,6 +240,15 @@ describe('its log', () => {
     expect(text('.log-foot')).toMatch(/DEBUG hidden, 1,200 lines/)
   })
 
+  it('opens at the line of the address', async () => {
+    await show(sampleJob(), '?line=20')
+    await play(new TextDecoder().decode(log.slice(-1_000)), 'end', log.length - 1_000)
+    await wait(() => wrapper.find('.log-marked').exists())
+    expect(wrapper.find('.log-marked .log-number').text()).toBe('20')
+    const [shown] = new TextDecoder().decode(log).split('\n').slice(19)
+    expect(shown).toContain(wrapper.find('.log-marked .log-text').text().slice(-20))
+  })
+
   it('wraps, is copied whole and downloaded', async () => {
     const written: string[] = []
     vi.spyOn(navigator.clipboard, 'writeText').mockImplementation((copied) =>

@@ -188,6 +188,11 @@ describe('the page of a node', () => {
     )
   })
 
+  it('says that it has no projects', async () => {
+    await show(NodeView, '/nodes/n5/projects')
+    expect(wrapper.find('.empty').text()).toMatch(/project/i)
+  })
+
   it('says that there is no such node, and leads back', async () => {
     await show(NodeView, '/nodes/gone')
     expect(wrapper.text()).toContain('gone')

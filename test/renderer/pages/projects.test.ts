@@ -1,6 +1,6 @@
 import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Router } from 'vue-router'
+import { RouterView, type Router } from 'vue-router'
 import MenuButton from '../../../src-renderer/components/base/MenuButton.vue'
 import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
@@ -142,6 +142,14 @@ describe('the list of projects', () => {
   })
 })
 
+it('says that there is no project yet, and offers to add one', async () => {
+  cluster.projects.length = 0
+  await show(ProjectsView, '/projects')
+  expect(wrapper.find('.projects-table').exists()).toBe(false)
+  await wrapper.find('.empty button').trigger('click')
+  await wait(() => document.querySelector('#project-path'))
+})
+
 describe('the page of a project', () => {
   const rows = () => wrapper.findAll('.spider-rows [role="row"]')
 
@@ -178,6 +186,19 @@ describe('the page of a project', () => {
     await rows()[0]?.find('.acts button').trigger('click')
     await flushPromises()
     expect(router.currentRoute.value.query).toEqual({ run: 'newspapers', spider: ['xinhua_finance'] })
+  })
+
+  it('is there again when one comes back, with the list that was read before', async () => {
+    const pages = { project: ProjectPage, projects: ProjectsPage }
+    const path = '/projects/newspapers'
+    ;({ wrapper, router } = await showInConsole(whenReady(RouterView), { transport, path, pages }))
+    useLiveStore().start()
+    transport.live()
+    await wait(() => rows().length > 1)
+    for (const place of ['/projects', path]) await router.push(place)
+    await flushPromises()
+    await wait(() => rows().length > 1)
+    expect(rows()[0]?.text()).toContain('xinhua_finance')
   })
 
   it('is used by keys alone: select, extend, run what is selected, open', async () => {

@@ -3,24 +3,39 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Router } from 'vue-router'
 import AppShell from '../../../src-renderer/components/shell/AppShell.vue'
 import ForwardsPage from '../../../src-renderer/pages/ForwardsPage.vue'
+import JobPage from '../../../src-renderer/pages/job/JobPage.vue'
+import JobsPage from '../../../src-renderer/pages/jobs/JobsPage.vue'
+import NodePage from '../../../src-renderer/pages/NodePage.vue'
 import NodesPage from '../../../src-renderer/pages/NodesPage.vue'
 import OverviewPage from '../../../src-renderer/pages/OverviewPage.vue'
+import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
+import { sampleCluster, type SampleCluster } from '../../helpers/sample-cluster.ts'
 import { sampleTransport, showInConsole } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { wait } from '../wait.ts'
 
 vi.mock('vue-echarts', () => ({ default: { template: '<i />' } }))
 
-const pages = { overview: OverviewPage, nodes: NodesPage, forwards: ForwardsPage }
+const pages = {
+  overview: OverviewPage,
+  jobs: JobsPage,
+  job: JobPage,
+  project: ProjectPage,
+  nodes: NodesPage,
+  node: NodePage,
+  forwards: ForwardsPage,
+}
+let cluster: SampleCluster
 let transport: FakeTransport
 let wrapper: VueWrapper
 let router: Router
 
 beforeEach(() => {
-  transport = sampleTransport()
+  cluster = sampleCluster()
+  transport = sampleTransport(cluster)
 })
 afterEach(() => vi.useRealTimers())
 
@@ -42,11 +57,11 @@ describe('the console', () => {
     await show(path)
     transport.live()
     await flushPromises()
-    await vi.advanceTimersByTimeAsync(5_000)
+    await vi.advanceTimersByTimeAsync(3_000)
     await flushPromises()
     const asked = transport.calls.length
     expect(asked).toBeGreaterThan(3)
-    await vi.advanceTimersByTimeAsync(15 * 60_000)
+    await vi.advanceTimersByTimeAsync(4 * 60_000)
     await flushPromises()
     expect(transport.calls.slice(asked).map(({ name }) => name)).toEqual([])
   })
@@ -65,6 +80,19 @@ describe('the console', () => {
       for (const key of keys) await press(key)
       expect(router.currentRoute.value.name).toBe(name)
     }
+    // From the row of a table, too, where J alone moves.
+    for (const key of 'gn') await press(key)
+    wrapper.find<HTMLElement>('.nodes-table [tabindex="0"]').element.focus()
+    for (const key of 'gj') await press(key)
+    expect(router.currentRoute.value.name).toBe('jobs')
+    const search = await wait(() => wrapper.find<HTMLInputElement>('[data-search] input'))
+    await press('/')
+    expect(document.activeElement).toBe(search.element)
+    // It is a letter there, and Esc leaves the field.
+    await press('?')
+    expect(dialogs()).toEqual([])
+    await press('Escape')
+    expect(document.activeElement).not.toBe(search.element)
     const link = wrapper.find<HTMLElement>('nav a[href="/jobs"]').element
     link.focus()
     for (const [key, init] of [
@@ -89,6 +117,44 @@ describe('the console', () => {
     await press('Escape')
     await expect(answer).resolves.toBe(false)
     await wait(() => dialogs().length === 0)
+  })
+})
+
+describe('a page whose data is on its way', () => {
+  it.each([
+    ['/', 'overview'],
+    ['/jobs', 'listJobs'],
+    ['/jobs/k', 'getJob'],
+    ['/jobs/k/items', 'getItems'],
+    ['/projects/newspapers', 'listSpiders'],
+    ['/projects/newspapers/pulls', 'listPulls'],
+    ['/nodes/n1/history', 'getClusterNode'],
+    ['/forwards', 'listForwards'],
+  ] as const)('shows its shape: %s', async (path, endpoint) => {
+    const { getJob } = transport.answers
+    transport.answers.getJob = ({ params }) => getJob?.({ params: { ...params, key: cluster.jobs[0]?.key ?? '' } })
+    transport.answers[endpoint] = () => new Promise(() => {})
+    await show(path)
+    transport.live()
+    await flushPromises()
+    await wait(() => wrapper.find('main .bone').exists())
+    expect(wrapper.find('main').text()).not.toContain('Try again')
+  })
+
+  it('shows its shape before anything is known, and says why that could not be read', async () => {
+    const { getCluster } = transport.answers
+    let fail = (_: CallError) => {}
+    transport.answers.getCluster = () => new Promise((_, reject) => (fail = reject))
+    await show('/')
+    transport.live()
+    await wait(() => wrapper.find('.first-load .bone').exists())
+    if (getCluster !== undefined) transport.answers.getCluster = getCluster
+    fail(new CallError('refused', 'the database is locked', { status: 503 }))
+    await flushPromises()
+    expect(wrapper.find('.first-load').text()).toContain('the database is locked')
+    await wrapper.find('.first-load button').trigger('click')
+    await flushPromises()
+    expect(wrapper.find('.first-load').exists()).toBe(false)
   })
 })
 
