@@ -133,7 +133,7 @@ describe('the page of jobs', () => {
     await press('a')
     expect(await answer(true)).toMatchObject({ title: 'Run 1 job again?' })
     expect(transport.callsTo('rerunJobs')[0]?.input.body).toEqual({ keys: [keyOf('failed')] })
-    expect(useToastsStore().toasts).toMatchObject([{ kind: 'error', text: "project 'newspapers' not found" }])
+    expect(useToastsStore().toasts).toMatchObject([{ kind: 'error', text: "Project 'newspapers' not found" }])
   })
 
   it('keeps its filters, its order and its search in the address', async () => {
