@@ -11,6 +11,7 @@ import { useOverviewStore } from '../stores/overview.ts'
 import { useProjectsStore } from '../stores/projects.ts'
 import { useFormat } from './use-format.ts'
 import { useNodeActions } from './use-node-actions.ts'
+import { useNodeReason } from './use-node-reason.ts'
 import { useProjectActions } from './use-project-actions.ts'
 import { useReason } from './use-reason.ts'
 
@@ -32,6 +33,7 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
   const format = useFormat()
   const router = useRouter()
   const reason = useReason()
+  const nodeReason = useNodeReason()
   const overview = useOverviewStore()
   const cluster = useClusterStore()
   const projects = useProjectsStore()
@@ -51,7 +53,7 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
           glyph: 'offline',
           title: t('attention.offline', { node: text('node') }),
           text: [
-            sentence(reason(text('reason'))),
+            sentence(nodeReason(text('reason'), cluster.byId.get(text('id')))),
             count('jobs') > 0 ? t('attention.jobsStay', { n: count('jobs') }, count('jobs')) : '',
           ]
             .filter(Boolean)
@@ -63,7 +65,7 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
         return {
           glyph: 'unknown',
           title: t('attention.problem', { node: text('node') }),
-          text: reason(text('reason')),
+          text: nodeReason(text('reason'), cluster.byId.get(text('id'))),
           isQuoted: false,
           action: openNode(text('id')),
         }

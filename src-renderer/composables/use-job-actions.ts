@@ -82,7 +82,7 @@ export function useJobActions(): JobActions {
           : t('cancel.titlePending', { n: pending }, pending),
       text: running > 0 ? t('cancel.textMany') : t('cancel.textPending'),
       yes: t('cancel.yesMany', { n: running + pending }, running + pending),
-      no: t('action.keepRunning'),
+      no: running > 0 ? t('action.keepRunning') : t('action.close'),
       danger: true,
     })
     if (!sure) return false

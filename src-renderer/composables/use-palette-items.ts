@@ -1,6 +1,6 @@
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { useRouter } from 'vue-router'
+import { useRoute, useRouter } from 'vue-router'
 import type { Job, Node, Project, Spider } from '../../src-daemon/api/contract/values.ts'
 import { jobSeconds, jobStatus } from '../domain/job-view.ts'
 import { nodeAddress, nodeStatus } from '../domain/node-view.ts'
@@ -11,6 +11,7 @@ import { useJobsStore } from '../stores/jobs.ts'
 import { useOverviewStore } from '../stores/overview.ts'
 import { LANGUAGES, usePreferencesStore } from '../stores/preferences.ts'
 import { useProjectsStore } from '../stores/projects.ts'
+import { useRecentStore, type RecentPlace } from '../stores/recent.ts'
 import { useSpidersStore } from '../stores/spiders.ts'
 import { useAttention } from './use-attention.ts'
 import { useFormat } from './use-format.ts'
@@ -25,6 +26,7 @@ const ASKED_JOBS = 8
 /** Everything the palette can go to or do, from what the page knows; older jobs are asked for as the query is typed. */
 export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): ComputedRef<PaletteItem[]> {
   const { t } = useI18n()
+  const route = useRoute()
   const router = useRouter()
   const format = useFormat()
   const transport = useTransport()
@@ -38,6 +40,7 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
   const projectActions = useProjectActions()
   const nodeActions = useNodeActions()
   const overview = useOverviewStore()
+  const recent = useRecentStore()
   const attention = useAttention()
 
   if (overview.overview === null) void overview.load()
@@ -169,6 +172,15 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
     ]
   }
 
+  /** The state of a place as far as it is known here. */
+  function glyphOf({ kind, path }: RecentPlace, known: readonly Job[]): PaletteItem['glyph'] {
+    const id = decodeURIComponent(path.split('/')[2] ?? '')
+    const job = kind === 'jobs' ? known.find(({ key }) => key === id) : undefined
+    if (job !== undefined) return { state: jobStatus(job) }
+    const node = kind === 'nodes' ? cluster.byId.get(id) : undefined
+    return node === undefined ? { icon: kind } : { state: nodeStatus(node) }
+  }
+
   const actions = computed<PaletteItem[]>(() => {
     const page = (name: 'overview' | 'jobs' | 'projects' | 'nodes' | 'forwards', key: string): PaletteItem => ({
       id: `page ${name}`,
@@ -258,6 +270,16 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
     return [
       // First, so that what is chosen before anything is typed goes somewhere and changes nothing.
       ...actions.value,
+      ...recent.places
+        .filter(({ path }) => path !== route.path)
+        .map((place): PaletteItem => ({
+          id: `recent ${place.path}`,
+          group: 'recent',
+          glyph: glyphOf(place, known),
+          title: place.title,
+          detail: place.detail,
+          open: () => router.push(place.path),
+        })),
       ...attention.value.map((row): PaletteItem => ({
         id: `attention ${row.id}`,
         group: 'attention',
@@ -269,8 +291,7 @@ export function usePaletteItems(query: Ref<string>, openShortcuts: () => void): 
       })),
       ...known
         .filter(({ state }) => state === 'running')
-        .slice(0, 5)
-        .map((job): PaletteItem => ({ ...jobItem(job), id: `recent ${job.key}`, group: 'recent' })),
+        .map((job): PaletteItem => ({ ...jobItem(job), id: `running ${job.key}`, group: 'running' })),
       ...[...spiders.byProject.values()].flatMap((list) =>
         list.spiders.map((spider) => spiderItem(list.project, spider)),
       ),

@@ -14,6 +14,8 @@ export interface Format {
   latency(milliseconds: number): string
   /** 4 min 42 s: two units at most. */
   duration(seconds: number): string
+  /** 55 min, 2 h 11 min: rounded, for what is only usual. */
+  about(seconds: number): string
   /** 14 min, 12 d: one unit. */
   age(at: string, now: number): string
   /** 3 min ago */
@@ -117,6 +119,12 @@ export function createFormat(locale: string, t: Translate): Format {
     return pair(unit('day', Math.floor(total / DAY)), unit('hour', Math.floor((total % DAY) / HOUR)))
   }
 
+  function about(seconds: number): string {
+    if (seconds < MINUTE) return counted('unit.second', Math.round(seconds))
+    const minutes = Math.round(seconds / MINUTE)
+    return minutes * MINUTE < HOUR ? counted('age.minute', minutes) : duration(minutes * MINUTE)
+  }
+
   function pair(first: string, second: string): string {
     return `${first} ${second}`
   }
@@ -144,6 +152,7 @@ export function createFormat(locale: string, t: Translate): Format {
     latency: (ms) =>
       t('unit.millisecond', { n: ms < 1 ? ms.toFixed(1) : ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms) }, 1),
     duration,
+    about,
     age,
     ago: (at, now) => {
       const seconds = (now - Date.parse(at)) / 1_000

@@ -3,7 +3,16 @@ import type { IconName } from '../components/base/icons.ts'
 import type { JobStatus } from './job-view.ts'
 import type { NodeStatus } from './node-view.ts'
 
-export const PALETTE_GROUPS = ['recent', 'attention', 'spiders', 'projects', 'jobs', 'nodes', 'actions'] as const
+export const PALETTE_GROUPS = [
+  'recent',
+  'running',
+  'attention',
+  'spiders',
+  'projects',
+  'jobs',
+  'nodes',
+  'actions',
+] as const
 export type PaletteGroup = (typeof PALETTE_GROUPS)[number]
 
 /** Something that the palette can go to or do. */
@@ -32,6 +41,7 @@ export interface PaletteRow {
 
 const MOST: Record<PaletteGroup, number> = {
   recent: 5,
+  running: 3,
   attention: 5,
   spiders: 5,
   projects: 3,
@@ -39,6 +49,8 @@ const MOST: Record<PaletteGroup, number> = {
   nodes: 4,
   actions: 6,
 }
+/** Shown while nothing is typed, and only then. */
+const UNASKED: ReadonlySet<PaletteGroup> = new Set(['recent', 'running', 'attention'])
 /** When the palette is narrowed to one group. */
 const MOST_NARROWED = 60
 
@@ -52,7 +64,7 @@ export function findItems(
   const rows = items
     .filter(({ group }) =>
       options.only === null
-        ? (wanted === '') === (group === 'recent' || group === 'attention') || (wanted === '' && group === 'actions')
+        ? (wanted === '') === UNASKED.has(group) || (wanted === '' && group === 'actions')
         : group === options.only,
     )
     .flatMap((item) => rowOf(item, wanted, options.pinyin) ?? [])

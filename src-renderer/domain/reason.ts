@@ -62,6 +62,12 @@ export function matchReason(reason: string): KnownReason | null {
   return null
 }
 
+/** Whether it says that nobody listens at a node's address. */
+export function isRefusal(reason: string | null): boolean {
+  const key = reason === null ? undefined : matchReason(reason)?.key
+  return key === 'refused' || key === 'refusedHint'
+}
+
 function patternOf(sentence: string): RegExp {
   const source = sentence
     .replaceAll(/[.*+?^$()|[\]\\]/g, String.raw`\$&`)

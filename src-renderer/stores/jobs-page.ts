@@ -12,6 +12,8 @@ import { useClockStore } from './clock.ts'
 
 /** Rows of one reading. */
 export const PAGE_ROWS = 200
+/** How long a row shows that it has changed (`base.css`), in milliseconds. */
+const TINT = 600
 /** Pages whose rows are held; of all others only the place where they begin is kept. */
 const MOST_PAGES = 30
 
@@ -31,7 +33,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
   const error = shallowRef<unknown>(null)
   const pages = shallowRef(new Map<number, Job[]>())
   const fresh = shallowRef<ReadonlySet<string>>(new Set())
-  /** When a row last changed its state, to tint it once. */
+  /** Rows that have just changed their state, with the moment: they are tinted once. */
   const changed = shallowRef<ReadonlyMap<string, number>>(new Map())
   const removed = shallowRef<ReadonlySet<string>>(new Set())
 
@@ -134,12 +136,13 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     if (signal.aborted) return
     if (isFirst) {
       isOutdated = false
+      // What became other while nothing was heard is seen by comparing.
+      tint(reply.jobs.filter((job) => isOther(job, stateOf(job.key))).map(({ key }) => key))
       pages.value = new Map()
       places = new Map()
       cursors = [undefined]
       fresh.value = new Set()
       removed.value = new Set()
-      changed.value = new Map()
       total.value = reply.total
       loadedAt = asked
       isLoaded.value = true
@@ -182,12 +185,29 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     return places.get(key) ?? null
   }
 
+  function stateOf(key: string): Job['state'] | null {
+    const place = places.get(key)
+    return place === undefined ? null : (rowAt(place)?.state ?? null)
+  }
+
+  /** Tints rows once: the mark goes with the tint, so that neither scrolling back nor another change finds it there. */
+  function tint(keys: readonly string[]): void {
+    if (keys.length === 0) return
+    const now = Date.now()
+    changed.value = new Map([...changed.value, ...keys.map((key) => [key, now] as const)])
+    setTimeout(() => (changed.value = new Map([...changed.value].filter(([, at]) => at > now))), TINT)
+  }
+
   function apply(events: readonly FeedEvent[]): void {
     if (!isLoaded.value) return
     let isTouched = false
+    const tinted: string[] = []
     for (const event of events) {
-      if (event.type === 'job') isTouched = put(event.job) || isTouched
-      else if (event.type === 'job-removed') {
+      if (event.type === 'job') {
+        const before = stateOf(event.job.key)
+        isTouched = put(event.job) || isTouched
+        if (isOther(event.job, before)) tinted.push(event.job.key)
+      } else if (event.type === 'job-removed') {
         if (places.has(event.key)) removed.value = new Set(removed.value).add(event.key)
         if (fresh.value.has(event.key)) fresh.value = new Set([...fresh.value].filter((key) => key !== event.key))
       } else if (event.type === 'stats') {
@@ -199,6 +219,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
         isTouched = true
       }
     }
+    tint(tinted)
     if (isTouched) triggerRef(pages)
   }
 
@@ -209,10 +230,7 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
       if (isNew && matchesFilter(job, request.value, clock.now)) fresh.value = new Set(fresh.value).add(job.key)
       return false
     }
-    const before = rowAt(place)
     setRow(place, job)
-    if (before !== null && before.state !== job.state)
-      changed.value = new Map([...changed.value].slice(-50)).set(job.key, Date.now())
     return true
   }
 
@@ -261,3 +279,8 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
     neighbourOf,
   }
 })
+
+/** Whether a row that is known has another state now. */
+function isOther(job: Job, before: Job['state'] | null): boolean {
+  return before !== null && before !== job.state
+}

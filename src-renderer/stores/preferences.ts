@@ -15,8 +15,6 @@ export interface Preferences {
   /** Height of the pull dock in px. */
   dockHeight: number
   openJobAfterRun: boolean
-  /** Log lines are wrapped. */
-  wrapLog: boolean
 }
 
 const STORAGE_KEY = 'scrapyd-service.console'
@@ -26,7 +24,6 @@ const DEFAULTS: Preferences = {
   shortcuts: true,
   dockHeight: 340,
   openJobAfterRun: true,
-  wrapLog: false,
 }
 
 /** The operator's choices, kept in the browser and shared with its other tabs. */

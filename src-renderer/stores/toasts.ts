@@ -21,7 +21,10 @@ export const useToastsStore = defineStore('toasts', () => {
 
   function add(toast: Omit<Toast, 'id'>): number {
     const id = ++last
-    toasts.value = [...toasts.value, { ...toast, id }].slice(-SHOWN)
+    const all = [...toasts.value, { ...toast, id }]
+    // An error stays until it is closed: where there are too many, the oldest word of something done goes first.
+    const oldest = all.findIndex(({ kind }) => kind === 'done')
+    toasts.value = all.length <= SHOWN ? all : all.toSpliced(Math.max(0, oldest), 1)
     if (toast.kind === 'done') setTimeout(() => close(id), DONE_TIME)
     return id
   }

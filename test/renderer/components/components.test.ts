@@ -18,6 +18,7 @@ import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.
 import { useConnectionStore } from '../../../src-renderer/stores/connection.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { useOverviewStore } from '../../../src-renderer/stores/overview.ts'
+import { useRecentStore } from '../../../src-renderer/stores/recent.ts'
 import { useSessionStore } from '../../../src-renderer/stores/session.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
@@ -210,7 +211,7 @@ describe('AttentionList', () => {
     await nextTick()
     const rows = wrapper.findAll('.attention').map((row) => row.text().replaceAll(/\s+/g, ' '))
     expect(rows[0]).toMatch(
-      /crawl-03 is offline ?Connection refused: is the daemon running, and does it listen on this address\? 2 jobs stay there\. ?1[34] min ?Open node/,
+      /crawl-03 is offline ?Connection refused by 10\.20\.0\.23:6800\. 2 jobs stay there\. ?1[34] min ?Open node/,
     )
     expect(rows[1]).toMatch(/xinhua_finance failed 4 times in a row.*No module named 'dateutil'.*Open log/)
     expect(rows[2]).toMatch(
@@ -430,6 +431,24 @@ describe('CommandPalette', () => {
     expect(wrapper.emitted('close')).toHaveLength(1)
     expect(router.currentRoute.value.query).toHaveProperty('run')
     expect(transport.calls.map(({ name }) => name)).not.toContain('patchNode')
+  })
+
+  it('leads back to what was looked at, but for what is shown', async () => {
+    const { router, input, options } = await open()
+    const job = cluster.jobs.find(({ spider }) => spider === 'sina_finance')
+    const recent = useRecentStore()
+    recent.visit({ path: '/nodes/n4', kind: 'nodes', title: 'crawl-03', detail: '' })
+    recent.visit({ path: `/jobs/${job?.key}`, kind: 'jobs', title: 'sina_finance', detail: 'newspapers' })
+    recent.visit({ path: '/', kind: 'projects', title: 'this page', detail: '' })
+    await nextTick()
+    expect(body()).toContain('Recent')
+    expect(options()[0]?.textContent).toMatch(/sina_finance\s*newspapers/)
+    expect(options()[0]?.querySelector('.c-running')).not.toBeNull()
+    expect(options()[1]?.querySelector('.c-offline')).not.toBeNull()
+    expect(body()).not.toContain('this page')
+    press(input, 'Enter')
+    await flushPromises()
+    expect(router.currentRoute.value.params).toMatchObject({ key: job?.key })
   })
 
   it('finds Chinese names by their first letters', async () => {

@@ -33,6 +33,15 @@ describe('createFormat', () => {
   })
 
   it.each([
+    [41.4, '41 s', '41 秒'],
+    [3_312, '55 min', '55 分钟'],
+    [3_590, '1 h 00 min', '1 小时 00 分'],
+    [7_870, '2 h 11 min', '2 小时 11 分'],
+  ])('rounds %d seconds where they are only usual', (seconds, english, chinese) => {
+    expect([en.about(seconds), zh.about(seconds)]).toEqual([english, chinese])
+  })
+
+  it.each([
     [20, '20 s ago', '20 秒前'],
     [1, 'now', '刚刚'],
     [180, '3 min ago', '3 分钟前'],

@@ -45,7 +45,8 @@ const item = (group: PaletteItem['group'], title: string, more: Partial<PaletteI
   ...more,
 })
 const ITEMS = [
-  item('recent', 'running now'),
+  item('recent', 'looked at'),
+  item('running', 'running now'),
   item('attention', 'crawl-03 is offline'),
   item('actions', 'Run spiders', { keywords: ['schedule'] }),
   item('jobs', '91bb20c4 xinhua', { detail: 'finance_cn' }),
@@ -56,8 +57,8 @@ const titles = (query: string, only: PaletteItem['group'] | null = null) =>
   findItems(ITEMS, query, { only, pinyin: null }).map((row) => row.item.title)
 
 describe('findItems', () => {
-  it('shows what runs, what needs attention and actions while nothing is typed', () => {
-    expect(titles('')).toEqual(['running now', 'crawl-03 is offline', 'Run spiders'])
+  it('shows what was looked at, what runs, what needs attention and actions while nothing is typed', () => {
+    expect(titles('')).toEqual(['looked at', 'running now', 'crawl-03 is offline', 'Run spiders'])
   })
 
   it('finds words in any order, each somewhere', () => {

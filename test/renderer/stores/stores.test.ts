@@ -224,6 +224,13 @@ describe('toasts', () => {
     for (const title of ['a', 'b', 'c', 'd']) toasts.error(title)
     expect(toasts.toasts.map(({ title }) => title)).toEqual(['b', 'c', 'd'])
   })
+
+  it('never push an error away for something that was done', () => {
+    const toasts = useToastsStore()
+    toasts.error('refused')
+    for (const title of ['a', 'b', 'c']) toasts.done(title)
+    expect(toasts.toasts.map(({ title }) => title)).toEqual(['refused', 'b', 'c'])
+  })
 })
 
 describe('a question', () => {
