@@ -159,21 +159,74 @@ async function expectFocusRings(page: Page): Promise<void> {
   }
 }
 
+/** Heights of the design, in px, of every element that fits. */
+const HEIGHTS: readonly (readonly [selector: string, height: number])[] = [
+  ['.page-head', 56],
+  ['.tabs a', 34],
+  ['.log-bar', 44],
+  ['.spiders > .toolbar', 44],
+  ['.tr.head', 32],
+  ['.job-line, .job-list .job-row', 34],
+  ['.tr:not(.head, .two, .job-line, .job-row), .slot-line', 36],
+  ['.tr.two, .failure, .history-line', 52],
+  ['.log-row', 20],
+  ['.btn-small', 24],
+  ['.btn:not(.btn-small, .btn-large), .search, .filter-pill', 28],
+  ['.btn-large', 32],
+  ['.dock', 340],
+  ['.bar', 26],
+]
+
+/** What stands on a page in other sizes than the design's: its texts, and its elements of `HEIGHTS`. */
+async function otherMeasures(page: Page, seen: Set<string>): Promise<string[]> {
+  const found = await page.evaluate(
+    ([heights]) => {
+      const isShown = (element: Element) => element.checkVisibility({ visibilityProperty: true })
+      const wrong: string[] = []
+      const measured: string[] = []
+      for (const [selector, height] of heights) {
+        for (const element of document.querySelectorAll<HTMLElement>(selector)) {
+          if (!isShown(element)) continue
+          measured.push(selector)
+          const own = element.getBoundingClientRect().height
+          if (Math.abs(own - height) > 0.6) wrong.push(`${element.className}: ${own} px high, not ${height}`)
+        }
+      }
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+      while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement
+        if (element === null || walker.currentNode.textContent?.trim() === '' || !isShown(element)) continue
+        if (element.closest('.unseen, kbd, .rate-axis, svg, .alarm') !== null) continue
+        const { fontSize, fontStyle, fontWeight, letterSpacing, textTransform } = getComputedStyle(element)
+        const is = [fontStyle, letterSpacing, textTransform, fontWeight].join(' ')
+        if (Number.parseFloat(fontSize) < 12) wrong.push(`${element.className}: ${fontSize}`)
+        if (!/^normal normal none [456]00$/.test(is)) wrong.push(`${element.className}: ${is}`)
+      }
+      return { wrong, measured }
+    },
+    [HEIGHTS] as const,
+  )
+  for (const selector of found.measured) seen.add(selector)
+  return [...new Set(found.wrong)]
+}
+
 describe('the pages', () => {
   it.each([
     ['English, light, 1440 wide', { colorScheme: 'light', locale: 'en-US' }],
     ['Chinese, dark, 1024 wide', { colorScheme: 'dark', locale: 'zh-CN', viewport: { width: 1024, height: 768 } }],
   ] as const)(
-    'break neither the policy nor the rules of accessibility: %s',
+    'break neither the policy, the rules of accessibility nor the measures of the design: %s',
     async (_, options) => {
       await openContext(options)
       const page = await open('/')
+      const seen = new Set<string>()
       for (const route of ROUTES) {
         await goTo(
           page,
           route.replace(/:(\w+)/, (_, status: string) => keyOf(status)),
         )
         expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
+        expect({ route, other: await otherMeasures(page, seen) }).toEqual({ route, other: [] })
         // Beside the log where there is room, else behind a tab.
         if (route.endsWith('/about')) expect(await page.locator('.job-aside:visible').count()).toBe(1)
         // Nothing is cut off at the right.
@@ -194,9 +247,115 @@ describe('the pages', () => {
       await expectDialogs(page)
       await expectFocusRings(page)
       expect(problems).toEqual([])
+      expect([...seen].toSorted()).toEqual(HEIGHTS.map(([selector]) => selector).toSorted())
     },
     300_000,
   )
+
+  it('are gone through by Tab in the order of the design, with one stop for the rows of a list', async () => {
+    await openContext()
+    const page = await open('/jobs')
+    const stop = () =>
+      page.evaluate(() => {
+        const element = document.activeElement
+        const region = element?.closest('.skip-link, .side, .page-head, .jobs-bar, [role=row], .jobs-foot, .bar')
+        return `${region?.className.split(' ')[0] ?? ''}${region?.hasAttribute('data-index') === true ? ' row' : ''}`
+      })
+    const stops: string[] = []
+    for (let count = 0; count < 60 && stops.at(-1) !== 'bar'; count += 1) {
+      await page.keyboard.press('Tab')
+      stops.push(await stop())
+    }
+    expect(stops.filter((region, index) => region !== stops[index - 1])).toEqual([
+      'skip-link',
+      'side',
+      'page-head',
+      'jobs-bar',
+      'tr',
+      'tr row',
+      'bar',
+    ])
+    expect(stops.filter((region) => region === 'tr row')).toHaveLength(1)
+    for (const path of ['/nodes', '/projects', '/projects/newspapers/jobs']) {
+      await goTo(page, path)
+      const tabStops = await page.locator('[role=row][data-index]').evaluateAll(
+        (rows) =>
+          rows
+            .flatMap((row) => [row, ...row.querySelectorAll('a, button, input, [tabindex]')])
+            .filter((element) => {
+              return (element as HTMLElement).tabIndex >= 0
+            }).length,
+      )
+      expect({ path, tabStops }).toEqual({ path, tabStops: 1 })
+    }
+  })
+
+  it('show the keyboard what is cut, give the focus back, and lose their columns in order', async () => {
+    await openContext()
+    const page = await open('/jobs')
+    const reason = page.locator('.job-line').first().locator('[data-tip-row]')
+    expect(await reason.evaluate((element) => element.scrollWidth > element.clientWidth)).toBe(true)
+    await page.locator('.jobs-grid .sort-button').last().focus()
+    await page.keyboard.press('Tab')
+    await page.locator('.tip').waitFor()
+    expect(await page.locator('.tip').innerText()).toBe(await reason.textContent())
+    await page.keyboard.press('ArrowDown')
+    await until('the tip has gone', async () => (await page.locator('.tip').count()) === 0)
+
+    await page.getByRole('button', { name: /^Shortcuts/ }).press('Enter')
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.press('Escape')
+    await until('the focus is back', () =>
+      page.evaluate(() => document.activeElement?.textContent?.includes('Shortcuts') === true),
+    )
+
+    await page.keyboard.press('Control+k')
+    await page.locator('[role=combobox]:focus').waitFor()
+    const palette = (await page.locator('.dialog-bare').boundingBox()) ?? expect.fail('no palette')
+    expect([palette.width, Math.round(palette.y)]).toEqual([640, 112])
+    expect(palette.height).toBeLessThanOrEqual(560)
+    await page.keyboard.press('Escape')
+
+    // Columns leave one after the other.
+    const there = () =>
+      page.evaluate(() => {
+        document.querySelector('.job-line')?.dispatchEvent(new Event('pointerenter'))
+        const isShown = (selector: string) => document.querySelector(selector)?.checkVisibility() === true
+        return ['menu', 'errors', 'started'].filter((name) => isShown(`.job-line .col-${name}`))
+      })
+    await page.locator('.job-line').first().hover()
+    for (const [width, columns] of [
+      [1440, ['menu', 'errors', 'started']],
+      [1200, ['errors', 'started']],
+      [1120, ['started']],
+      [1024, []],
+    ] as const) {
+      await page.setViewportSize({ width, height: 900 })
+      expect({ width, columns: await there() }).toEqual({ width, columns })
+      expect(await page.locator('.side').evaluate((side) => (side as HTMLElement).offsetWidth)).toBe(
+        width > 1200 ? 216 : 52,
+      )
+    }
+    // Words of a state: as text where all is well, in the state's colour where not.
+    const colours = await page.evaluate(() => {
+      const probe = document.body.appendChild(document.createElement('i'))
+      const token = (name: string) => {
+        probe.style.color = `var(--${name})`
+        return getComputedStyle(probe).color
+      }
+      const tokens = ['text', 'text-2', 'failed', 'starting', 'lost'].map((name) => [token(name), name] as const)
+      const names = new Map(tokens.toReversed())
+      const word = (state: string) => {
+        const element = document.querySelector(`.job-line .state.c-${state} > span`)
+        return element === null ? null : (names.get(getComputedStyle(element).color) ?? 'other')
+      }
+      return Object.fromEntries(['pending', 'starting', 'running', 'failed'].map((state) => [state, word(state)]))
+    })
+    expect(colours).toEqual({ pending: 'text-2', starting: 'starting', running: 'text', failed: 'failed' })
+    // Nothing moves for somebody who asked for that.
+    const arc = page.locator('.glyph-starting .arc').first()
+    expect(await arc.evaluate((path) => getComputedStyle(path).animationDuration)).toBe('0s')
+  })
 
   it('show names as text, whatever is in them', async () => {
     const evil = '<img src=x onerror="document.title=1">'
