@@ -153,8 +153,12 @@ export class Projects {
     const { registry, lists, versions, python, importsAll } = this.#parts
     const project = await registry.resolve(name)
     const commit = await versions.require(name, version)
-    const { listing, fingerprint } = await lists.get(name)
-    if (!listing.spiders.some((listed) => listed.name === spider)) throw new SpiderNotFoundError(spider)
+    const has = ({ listing }: SpiderList) => listing.spiders.some((listed) => listed.name === spider)
+    let list = await lists.get(name)
+    // It may have come with code that is newer than the last look at the files.
+    if (!has(list)) list = await lists.get(name, { looksNow: true })
+    if (!has(list)) throw new SpiderNotFoundError(spider)
+    const { listing, fingerprint } = list
     const { projectDir, settingsModule } = project
     return {
       projectDir,

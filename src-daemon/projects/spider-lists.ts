@@ -60,10 +60,12 @@ export class SpiderLists {
   /**
    * The list of a project, made anew when its code has changed since. Throws what `resolve` throws, RunnerError when the
    * project cannot be loaded.
+   * @param options.looksNow does not trust a look at the files that was taken a moment ago
    */
-  async get(name: string): Promise<SpiderList> {
+  async get(name: string, options: { readonly looksNow?: boolean } = {}): Promise<SpiderList> {
     const project = await this.#parts.resolve(name)
     const entry = this.#entry(project)
+    if (options.looksNow === true) entry.glanceUntil = Number.NEGATIVE_INFINITY
     const isFresh = await this.#isFresh(entry)
     const { list, failure } = entry
     if (isFresh && list !== null) {

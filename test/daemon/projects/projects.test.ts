@@ -1,6 +1,6 @@
-import { chmodSync, existsSync, renameSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pull } from '../../../src-daemon/api/contract/values.ts'
 import { projectCode, pull as pullSchema } from '../../../src-daemon/api/contract/values.ts'
 import type { Config } from '../../../src-daemon/config/config.ts'
@@ -48,16 +48,18 @@ afterEach(async () => {
   folder.end()
 })
 
-/** Stands for Python: one spider, whose module names the text of its file. */
+/** Stands for Python: a spider a module. */
 async function list({ name, projectDir }: ResolvedProject, python: string): Promise<SpiderListing> {
   listed.push(`${name} by ${python}`)
   if (broken.has(name)) throw new RunnerError(`the spiders of ${name} cannot be listed: SyntaxError`)
-  const spider = { news: 'bbc', shop: 'jd' }[name] ?? 'one'
   const spiders = join(projectDir, name, 'spiders')
+  const modules = readdirSync(spiders)
+    .filter((file) => file.endsWith('.py') && file !== '__init__.py')
+    .map((file) => file.slice(0, -3))
   return {
-    spiders: [{ name: spider, module: `${name}.spiders.${spider}` }],
+    spiders: modules.map((spider) => ({ name: spider, module: `${name}.spiders.${spider}` })),
     errors: [],
-    files: [join(projectDir, 'scrapy.cfg'), join(spiders, `${spider}.py`)],
+    files: [join(projectDir, 'scrapy.cfg'), ...modules.map((spider) => join(spiders, `${spider}.py`))],
     folders: [spiders],
     ownLoader: true,
     scrapyVersion: '2.13.0',
@@ -284,6 +286,13 @@ describe('a runnable spider', () => {
     const projects = await open()
     await expect(projects.runnable('nope', 'x', null)).rejects.toBeInstanceOf(ProjectNotFoundError)
     await expect(projects.runnable('news', 'nope', null)).rejects.toBeInstanceOf(SpiderNotFoundError)
+    // One that has just come is none of these, however long the last look at the files is trusted.
+    let clock = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => (clock += 200))
+    await projects.runnable('news', 'bbc', null)
+    world.write(world.node, 'news/news/spiders/nope.py', '')
+    await expect(projects.runnable('news', 'nope', null)).resolves.toMatchObject({ spiderModule: 'news.spiders.nope' })
+    vi.restoreAllMocks()
     renameSync(join(world.node, 'news'), join(world.node, 'away'))
     await expect(projects.runnable('news', 'bbc', null)).rejects.toBeInstanceOf(ProjectUnusableError)
   })

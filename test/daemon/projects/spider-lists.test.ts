@@ -121,6 +121,20 @@ describe('a list', () => {
     expect(python.calls).toBe(2)
   })
 
+  it('is trusted for a while where looking is slow, but for who has a reason to look', async () => {
+    const lists = open()
+    await lists.get('news')
+    let clock = performance.now()
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => (clock += 200))
+    await lists.get('news')
+    folder.write('news/news/spiders/three.py', '')
+    const names = async (options: { looksNow?: boolean }) =>
+      (await lists.get('news', options)).listing.spiders.map(({ name }) => name)
+    expect(await names({})).not.toContain('three')
+    expect(await names({ looksNow: true })).toContain('three')
+    now.mockRestore()
+  })
+
   const others: [string, () => void][] = [
     ['items and logs', () => folder.write('news/items/1.jl', '{}')],
     ['an environment', () => folder.write('news/.venv/lib/x.py', '')],
