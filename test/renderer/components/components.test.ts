@@ -71,6 +71,16 @@ describe('AppButton', () => {
     expect(wrapper.text()).toBe('Cancelling…')
   })
 
+  it('keeps its width while it works', async () => {
+    const { wrapper } = await show(AppButton, { props: { busyText: 'Cancelling…' } })
+    vi.spyOn(wrapper.element as HTMLElement, 'offsetWidth', 'get').mockReturnValue(123)
+    await wrapper.setProps({ busy: true })
+    expect(wrapper.attributes('style')).toContain('min-width: 123px')
+    expect(wrapper.find('.glyph-starting').exists()).toBe(true)
+    await wrapper.setProps({ busy: false })
+    expect(wrapper.attributes('style') ?? '').not.toContain('min-width')
+  })
+
   it('has a name when it is an icon only', async () => {
     const { wrapper } = await show(AppButton, { props: { icon: 'close', label: 'Close' } })
     expect(wrapper.attributes('aria-label')).toBe('Close')
@@ -157,6 +167,10 @@ describe('ConfirmDialog', () => {
     await wait(() => document.activeElement?.textContent?.includes('Keep running'))
     button('Cancel job')?.click()
     await expect(answer).resolves.toBe(true)
+    const other = useConfirmationStore().ask({ title: 'Remove?', text: '', yes: 'Remove', no: 'Keep', danger: true })
+    await wait(() => document.activeElement?.textContent?.includes('Keep'))
+    press(document.activeElement, 'Escape', { code: 'Escape' })
+    await expect(other).resolves.toBe(false)
   })
 })
 
@@ -331,6 +345,25 @@ describe('RunDialog', () => {
     button('Run the 1 failed again')?.click()
     await flushPromises()
     expect(transport.callsTo('createJobs')[1]?.input.body).toMatchObject({ jobs: [{ spider: 'asahi' }] })
+  })
+
+  it('stays until every spider of a batch is answered', async () => {
+    const router = await open({ project: 'newspapers', spiders: ['bbc_world', 'nhk_news'] }, '/projects?run=newspapers')
+    let answer = (_: unknown) => {}
+    transport.answers.createJobs = () => new Promise((resolve) => (answer = resolve))
+    button('Run 2 spiders')?.click()
+    await flushPromises()
+    expect(body()).toContain('0 of 2 sent')
+    expect(button('Stop sending')).toBeDefined()
+    document.querySelector<HTMLElement>('[role="dialog"] [aria-label="Close"]')?.click()
+    await flushPromises()
+    expect(router.currentRoute.value.query).toHaveProperty('run')
+    answer({ results: [1, 2].map(() => ({ ok: true, job: null, duplicate: false, error: null, code: null })) })
+    await flushPromises()
+    expect(body()).toContain('2 of 2 sent')
+    document.querySelector<HTMLElement>('[role="dialog"] [aria-label="Close"]')?.click()
+    await flushPromises()
+    expect(router.currentRoute.value.query).not.toHaveProperty('run')
   })
 
   it('repeats an earlier job with its arguments', async () => {

@@ -41,6 +41,31 @@ describe('the page of nodes', () => {
 })
 
 describe('a row of the nodes', () => {
+  it('is peeked and opened by keys, and N adds a node', async () => {
+    const { wrapper, router } = await show(NodesPage, '/nodes')
+    const press = async (key: string) => {
+      const target = document.activeElement ?? document.body
+      target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
+      await flushPromises()
+    }
+    const rows = wrapper.findAll('.tr.two')
+    // Those that need somebody come first.
+    expect(rows[0]?.text()).toMatch(/^Offline.*crawl-03/)
+    ;(rows[0]?.element as HTMLElement | undefined)?.focus()
+    await press(' ')
+    expect(router.currentRoute.value.query).toEqual({ node: 'n4' })
+    expect(wrapper.find('.peek-head').text()).toContain('crawl-03')
+    expect(wrapper.text()).toMatch(/Jobs that stay on it.*bbc_world.*Run anyway…/)
+    await press('Escape')
+    expect(router.currentRoute.value.query).toEqual({})
+    await press('n')
+    expect(router.currentRoute.value.query).toEqual({ add: '1' })
+    await router.replace('/nodes')
+    await press('ArrowDown')
+    await press('Enter')
+    expect(router.currentRoute.value).toMatchObject({ name: 'node', params: { id: 'n3' } })
+  })
+
   it('has the version, and the commits of all projects as a tip; the peek has the version too', async () => {
     const [node] = cluster.nodes
     if (node !== undefined) node.version = '0.4.1'

@@ -79,6 +79,7 @@ describe('a log', () => {
     transport.status({ state: 'waiting', since: Date.now() - 8_000, retryAt: Date.now() + 1_000, reason: 'cut' })
     await nextTick()
     expect(document.querySelector('.log-body')?.classList).toContain('hatched')
+    expect(textOf('.log-foot')).toMatch(/^From crawl-01/)
     transport.live({ resumed: true })
     await nextTick()
     transport.grow(11, 14)
