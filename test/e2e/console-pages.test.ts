@@ -177,10 +177,21 @@ const HEIGHTS: readonly (readonly [selector: string, height: number])[] = [
   ['.bar', 26],
 ]
 
+/** Size, height and weight of the texts of the design. */
+const FONTS: readonly (readonly [selector: string, font: string])[] = [
+  ['.page-head h1', '16px/24px 600'],
+  ['h1.object', '20px/28px 600'],
+  ['.section-head h2', '13px/20px 600'],
+  ['.figure-value', '24px/32px 600'],
+  ['.facts dt + dd', '15px/22px 600'],
+  ['.tr.head > span', '12px/20px 400'],
+  ['.log-row', '12px/20px 400'],
+]
+
 /** What stands on a page in other sizes than the design's: its texts, and its elements of `HEIGHTS`. */
 async function otherMeasures(page: Page, seen: Set<string>): Promise<string[]> {
   const found = await page.evaluate(
-    ([heights]) => {
+    ([heights, fonts]) => {
       const isShown = (element: Element) => element.checkVisibility({ visibilityProperty: true })
       const wrong: string[] = []
       const measured: string[] = []
@@ -192,19 +203,29 @@ async function otherMeasures(page: Page, seen: Set<string>): Promise<string[]> {
           if (Math.abs(own - height) > 0.6) wrong.push(`${element.className}: ${own} px high, not ${height}`)
         }
       }
+      for (const [selector, font] of fonts) {
+        for (const element of document.querySelectorAll(selector)) {
+          if (!isShown(element)) continue
+          measured.push(selector)
+          const { fontSize, lineHeight, fontWeight } = getComputedStyle(element)
+          const own = `${fontSize}/${lineHeight} ${fontWeight}`
+          if (own !== font) wrong.push(`${selector}: ${own}, not ${font}`)
+        }
+      }
       const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
       while (walker.nextNode()) {
         const element = walker.currentNode.parentElement
         if (element === null || walker.currentNode.textContent?.trim() === '' || !isShown(element)) continue
         if (element.closest('.unseen, kbd, .rate-axis, svg, .alarm') !== null) continue
-        const { fontSize, fontStyle, fontWeight, letterSpacing, textTransform } = getComputedStyle(element)
-        const is = [fontStyle, letterSpacing, textTransform, fontWeight].join(' ')
+        const { fontSize, fontStyle, fontVariantNumeric, fontWeight, letterSpacing, textTransform } =
+          getComputedStyle(element)
+        const is = [fontVariantNumeric, fontStyle, letterSpacing, textTransform, fontWeight].join(' ')
         if (Number.parseFloat(fontSize) < 12) wrong.push(`${element.className}: ${fontSize}`)
-        if (!/^normal normal none [456]00$/.test(is)) wrong.push(`${element.className}: ${is}`)
+        if (!/^tabular-nums normal normal none [456]00$/.test(is)) wrong.push(`${element.className}: ${is}`)
       }
       return { wrong, measured }
     },
-    [HEIGHTS] as const,
+    [HEIGHTS, FONTS] as const,
   )
   for (const selector of found.measured) seen.add(selector)
   return [...new Set(found.wrong)]
@@ -247,7 +268,7 @@ describe('the pages', () => {
       await expectDialogs(page)
       await expectFocusRings(page)
       expect(problems).toEqual([])
-      expect([...seen].toSorted()).toEqual(HEIGHTS.map(([selector]) => selector).toSorted())
+      expect(seen).toEqual(new Set([...HEIGHTS, ...FONTS].map(([selector]) => selector)))
     },
     300_000,
   )
@@ -301,6 +322,11 @@ describe('the pages', () => {
     expect(await page.locator('.tip').innerText()).toBe(await reason.textContent())
     await page.keyboard.press('ArrowDown')
     await until('the tip has gone', async () => (await page.locator('.tip').count()) === 0)
+
+    await page.keyboard.press('/')
+    await page.locator('.search input:focus').waitFor()
+    await page.keyboard.press('Escape')
+    expect(await page.locator('.search input:focus').count()).toBe(0)
 
     await page.getByRole('button', { name: /^Shortcuts/ }).press('Enter')
     await page.getByRole('dialog').waitFor()

@@ -278,6 +278,20 @@ describe('PullDock', () => {
     await flushPromises()
     expect(router.currentRoute.value.query).toEqual({})
   })
+
+  it('is as high as one makes it, from 160 px to 70 % of the window', async () => {
+    const { wrapper } = await show(PullDock, { props: { project: 'newspapers' }, path: '/projects?pull=newspapers' })
+    const height = () => Number.parseInt((wrapper.find('.dock').element as HTMLElement).style.height, 10)
+    const handle = wrapper.find('[role="separator"]')
+    const most = Math.round(innerHeight * 0.7)
+    expect(height()).toBe(340)
+    await handle.trigger('keydown', { key: 'ArrowUp' })
+    expect(height()).toBe(364)
+    for (let count = 0; count < 30; count += 1) await handle.trigger('keydown', { key: 'ArrowUp' })
+    expect(height()).toBe(most)
+    for (let count = 0; count < 60; count += 1) await handle.trigger('keydown', { key: 'ArrowDown' })
+    expect(height()).toBe(160)
+  })
 })
 
 describe('RunDialog', () => {

@@ -3,14 +3,16 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { RouterView } from 'vue-router'
 import { reasonText } from '../../../src-daemon/api/contract/reasons.ts'
 import type { Job } from '../../../src-daemon/api/contract/values.ts'
+import JobAside from '../../../src-renderer/components/job/JobAside.vue'
 import JobBanner from '../../../src-renderer/components/job/JobBanner.vue'
 import JobFacts from '../../../src-renderer/components/job/JobFacts.vue'
+import { useJobDetail } from '../../../src-renderer/composables/use-job-detail.ts'
 import JobPage from '../../../src-renderer/pages/job/JobPage.vue'
 import JobsPage from '../../../src-renderer/pages/jobs/JobsPage.vue'
 import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { sampleCluster, sampleJob, type SampleCluster } from '../../helpers/sample-cluster.ts'
-import { sampleTransport, showInConsole } from '../console-app.ts'
+import { runInConsole, sampleTransport, showInConsole } from '../console-app.ts'
 import type { FakeTransport } from '../fake-transport.ts'
 import { useTallWindow } from '../tall-window.ts'
 import { wait } from '../wait.ts'
@@ -113,6 +115,55 @@ describe('the figures of a job', () => {
     expect(wrapper.text()).not.toMatch(/Pages|Memory|Commit/)
     await wrapper.setProps({ job, detail: { ...detail, usual: null } })
     expect(wrapper.text()).not.toContain('usually')
+  })
+})
+
+describe('beside the log of a failed job', () => {
+  it('stand the runs of its spider, and the commits between the last good and the first bad one', async () => {
+    const run = (hour: number, change: Partial<Job>) =>
+      sampleJob({
+        created_at: `2020-11-22T0${hour}:00:00.000Z`,
+        started_at: `2020-11-22T0${hour}:00:00.000Z`,
+        ...change,
+      })
+    const old = '9c33d08b4a5968778695a4b3c2d1e0f9a8b7c6d5'
+    const runs = [run(3, { outcome: 'failed' }), run(2, { outcome: 'failed' }), run(1, { version: old })]
+    const { wrapper } = await showInConsole(JobAside, { transport, props: { job: runs[0], detail: null, runs } })
+    await flushPromises()
+    expect(wrapper.findAll('.run-line').map((line) => line.find('.state').attributes('aria-label'))).toEqual([
+      'Failed',
+      'Failed',
+      'Finished',
+    ])
+    expect(transport.callsTo('listCommits')[0]?.input.query).toEqual({ from: old, to: runs[0]?.version })
+    const between = wrapper.findAll('.between-line').map((line) => line.text().replaceAll(/\s+/g, ' '))
+    expect(between[0]).toMatch(/^a81d40f ?Parse relative times/)
+    expect(between.at(-1)).toMatch(/^9c33d08 ?last good$/)
+  })
+})
+
+describe('a running job', () => {
+  it('goes on by its figures and rates as they come, half an hour back', async () => {
+    const job = cluster.jobs.find(({ spider }) => spider === 'sina_finance')
+    const { result } = await runInConsole(() => useJobDetail(() => job?.key ?? ''), { transport })
+    useLiveStore().start()
+    transport.live()
+    await flushPromises()
+    const rates = result.detail.value?.rates ?? []
+    const at = new Date(Date.parse(rates.at(-1)?.at ?? '') + 60_000).toISOString()
+    transport.events({
+      type: 'stats',
+      key: job?.key,
+      pages: 20_000,
+      items: null,
+      errors: 13,
+      rate: { at, pages: 700, items: 500, errors: 1 },
+    })
+    await flushPromises()
+    expect(result.job.value).toMatchObject({ pages: 20_000, items: job?.items, errors: 13 })
+    const now = result.detail.value?.rates ?? []
+    expect(now.at(-1)).toMatchObject({ at, pages: 700 })
+    expect(now.every((rate) => Date.parse(rate.at) >= Date.parse(at) - 30 * 60_000)).toBe(true)
   })
 })
 
