@@ -365,8 +365,12 @@ export function localReach(
       projects.require(name)
     },
     async requireSpider(project, spider, version) {
-      const { spiders } = await projects.spiders(project, { version })
-      if (!spiders.some((one) => one.name === spider)) throw new SpiderNotFoundError(spider)
+      const has = async (looksNow: boolean) => {
+        const { spiders } = await projects.spiders(project, { version, looksNow })
+        return spiders.some((one) => one.name === spider)
+      }
+      // It may have come with code that is newer than the last look at the files.
+      if (!(await has(false)) && !(await has(true))) throw new SpiderNotFoundError(spider)
     },
     requireNode() {
       throw new NotSupportedError("'node' can only be given on the master of a cluster")

@@ -22,10 +22,13 @@ export interface LocalProjects {
   list(): readonly LocalProject[]
   /** Throws ProjectNotFoundError. */
   require(name: string): LocalProject
-  /** Throws ProjectNotFoundError, VersionNotFoundError, RunnerError. `refresh` makes the list anew. */
+  /**
+   * Throws ProjectNotFoundError, VersionNotFoundError, RunnerError. `refresh` makes the list anew; `looksNow` does not
+   * trust a look at the files that was taken a moment ago.
+   */
   spiders(
     name: string,
-    options?: { readonly version?: string | null; readonly refresh?: boolean },
+    options?: { readonly version?: string | null; readonly refresh?: boolean; readonly looksNow?: boolean },
   ): Promise<LocalSpiders>
   /** Number of spiders of the last list without making one; null when there is none. */
   knownSpiders(name: string): { readonly count: number; readonly errors: number } | null

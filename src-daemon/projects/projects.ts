@@ -72,12 +72,12 @@ export class Projects {
    */
   async spiders(
     name: string,
-    options: { readonly version?: string | null; readonly refresh?: boolean } = {},
+    options: { readonly version?: string | null; readonly refresh?: boolean; readonly looksNow?: boolean } = {},
   ): Promise<ProjectSpiders> {
     const { registry, lists, versions } = this.#parts
     registry.require(name)
     if (options.version != null) await versions.require(name, options.version)
-    return spidersOf(options.refresh === true ? await lists.refresh(name) : await lists.get(name))
+    return spidersOf(options.refresh === true ? await lists.refresh(name) : await lists.get(name, options))
   }
 
   /** Of the last list, without making one; null when there is none. */

@@ -14,6 +14,7 @@ import {
   VersionNotFoundError,
 } from '../../../src-daemon/errors.ts'
 import { openProjects } from '../../../src-daemon/projects/open-projects.ts'
+import { localReach } from '../../../src-daemon/node/local-node.ts'
 import type { LocalProjects } from '../../../src-daemon/node/projects-port.ts'
 import type { ResolvedProject } from '../../../src-daemon/projects/project-registry.ts'
 import type { Projects } from '../../../src-daemon/projects/projects.ts'
@@ -292,6 +293,14 @@ describe('a runnable spider', () => {
     await projects.runnable('news', 'bbc', null)
     world.write(world.node, 'news/news/spiders/nope.py', '')
     await expect(projects.runnable('news', 'nope', null)).resolves.toMatchObject({ spiderModule: 'news.spiders.nope' })
+    world.write(world.node, 'news/news/spiders/later.py', '')
+    const reach = localReach(
+      projects,
+      async () => {},
+      () => ({ paused: false, used: 0, maxProc: 1 }),
+    )
+    await expect(reach.requireSpider('news', 'later', null)).resolves.toBeUndefined()
+    await expect(reach.requireSpider('news', 'never', null)).rejects.toBeInstanceOf(SpiderNotFoundError)
     vi.restoreAllMocks()
     renameSync(join(world.node, 'news'), join(world.node, 'away'))
     await expect(projects.runnable('news', 'bbc', null)).rejects.toBeInstanceOf(ProjectUnusableError)
