@@ -65,7 +65,7 @@ describe('the projects', () => {
     await flushPromises()
     expect(useConfirmationStore().question).toMatchObject({
       title: 'Remove newspapers from all nodes?',
-      text: 'The code stays on disk. 5 running jobs go on, 1 pending ones are cancelled.',
+      text: 'The code stays on disk. 5 running jobs go on, 1 pending one is cancelled.',
       yes: 'Remove project',
       no: 'Keep project',
     })

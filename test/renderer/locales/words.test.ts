@@ -123,12 +123,8 @@ describe('the sentences', () => {
       '从所有节点移除 newspapers？',
     ],
     ['project.removeText', {}, 'The code stays on disk.', '磁盘上的代码不会删除。'],
-    [
-      'project.removeJobs',
-      { running: 2, pending: 3 },
-      '2 running jobs go on, 3 pending ones are cancelled.',
-      '2 个运行中的任务继续，3 个等待中的会取消。',
-    ],
+    ['project.removeJobsRunning', { n: 2 }, '2 running jobs go on', '2 个运行中的任务继续', 2],
+    ['project.removeJobsPending', { n: 3 }, '3 pending ones are cancelled', '3 个等待中的会取消', 3],
     [
       'cancel.stored',
       {},
@@ -147,7 +143,7 @@ describe('the sentences', () => {
       'Nothing needs attention. Last failure 3 h ago.',
       '没有需要处理的事项。上次失败：3 h ago。',
     ],
-  ])('%s', (key, values, english, chinese) => expect(both(key, values)).toEqual([english, chinese]))
+  ])('%s', (key, values, english, chinese, plural = 1) => expect(both(key, values, plural)).toEqual([english, chinese]))
 
   it('ask about running and pending jobs at once', () => {
     const [english, chinese] = (['en', 'zh-CN'] as const).map((locale) =>

@@ -90,7 +90,7 @@ describe('the page of a job', () => {
       /Ended by SIGKILL, not sent by us \(out of memory\?\).*Ended by SIGKILL after/,
     ],
     ['lost', () => jobOf('lost'), /Nobody knows how it ended\. It is not run again by itself\..*Run again/],
-    ['pending', () => jobOf('pending'), /^Waits: .*crawl-03.*It is pinned to crawl-03 and starts there/],
+    ['pending', () => jobOf('pending'), /^Waits: .*crawl-03.*It starts as soon as crawl-03 is back/],
     [
       'cancelled',
       () =>

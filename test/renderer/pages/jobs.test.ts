@@ -69,7 +69,7 @@ describe('the page of jobs', () => {
     expect(text('人民日报')).toMatch(/^Pending ?人民日报.*crawl-03 ?queued.*Waits: /)
     expect(text('jiemian_flash')).toMatch(/^Starting/)
     expect(text('thepaper_cn')).toMatch(/^Cancelling…/)
-    expect(text('gov_tenders_gd')).toMatch(/^Running.*2 h 11 min.*node offline, last known state/)
+    expect(text('gov_tenders_gd')).toMatch(/^Running.*2 h 11 min.*node offline since \d\d:\d\d:\d\d, last known state/)
     expect(lineOf('gov_tenders_gd')?.classes()).toContain('hatched')
     expect(text('No module named')).toMatch(/^Failed.*Exit code 1: ModuleNotFoundError/)
     expect(text('Cancelled by operator')).toMatch(/^Cancelled/)

@@ -153,6 +153,8 @@ describe('the table of nodes', () => {
     expect(rowOf('crawl-09')).toBeUndefined()
     buttonOf('Take over')?.click()
     await flushPromises()
+    useConfirmationStore().answer(true)
+    await flushPromises()
     expect(transport.callsTo('addNode').at(-1)?.input.body).toMatchObject({ host: '10.20.0.29:6800', takeover: true })
     expect(rowOf('crawl-09')).toBeDefined()
     expect(dialog()).toBeNull()
