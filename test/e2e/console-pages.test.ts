@@ -75,6 +75,8 @@ async function goTo(page: Page, route: string): Promise<void> {
 /** Goes to a page as a link in the console does. */
 async function follow(page: Page, route: string): Promise<void> {
   await page.evaluate((place) => (location.hash = place), `#${route}`)
+  // Until then it is the page before that is complete.
+  await page.locator(`main[data-place="${route}"]`).waitFor()
   await untilComplete(page, route)
 }
 
