@@ -36,6 +36,8 @@ export default defineConfig({
         ],
         test: {
           name: 'renderer',
+          // A context for each file, in workers that keep what they have compiled.
+          pool: 'vmThreads',
           include: ['test/renderer/**/*.test.ts'],
           environment: 'happy-dom',
           server: { deps: { inline: ['element-plus'] } },

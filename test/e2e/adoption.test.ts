@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Adoption, RunSpec } from '../../../src-daemon/runner/run.ts'
-import { startedByDeadDaemon } from '../../helpers/dead-daemon.ts'
-import { plainPython } from '../../helpers/python.ts'
+import type { Adoption, RunSpec } from '../../src-daemon/runner/run.ts'
+import { startedByDeadDaemon } from '../helpers/dead-daemon.ts'
+import { plainPython } from '../helpers/python.ts'
 import {
   changeRecord,
   isAlive,
@@ -14,10 +14,10 @@ import {
   runSpec,
   temporaryFolder,
   waitForEnd,
-} from '../../helpers/runs.ts'
+} from '../helpers/runs.ts'
 
 const python = plainPython()
-const projectDir = join(import.meta.dirname, 'fixtures/plain')
+const projectDir = join(import.meta.dirname, '../daemon/runner/fixtures/plain')
 const runner = quietRunner()
 
 let folder: string

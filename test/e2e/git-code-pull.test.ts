@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { GitError } from '../../../src-daemon/errors.ts'
-import { GitCode } from '../../../src-daemon/projects/git-code.ts'
-import type { PullError, PullOptions, PullResult } from '../../../src-daemon/projects/git-pull.ts'
-import { inChinese } from '../../helpers/in-chinese.ts'
-import { GitWorld } from './git-world.ts'
+import { GitError } from '../../src-daemon/errors.ts'
+import { GitCode } from '../../src-daemon/projects/git-code.ts'
+import type { PullError, PullOptions, PullResult } from '../../src-daemon/projects/git-pull.ts'
+import { inChinese } from '../helpers/in-chinese.ts'
+import { GitWorld } from '../daemon/projects/git-world.ts'
 
 let world: GitWorld
 let code: GitCode

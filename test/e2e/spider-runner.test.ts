@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { RunSpec } from '../../../src-daemon/runner/run.ts'
+import type { RunSpec } from '../../src-daemon/runner/run.ts'
 import {
   changeRecord,
   isAlive,
@@ -12,11 +12,11 @@ import {
   runSpec,
   temporaryFolder,
   waitForEnd,
-} from '../../helpers/runs.ts'
-import { plainPython } from '../../helpers/python.ts'
+} from '../helpers/runs.ts'
+import { plainPython } from '../helpers/python.ts'
 
 const python = plainPython()
-const projectDir = join(import.meta.dirname, 'fixtures/plain')
+const projectDir = join(import.meta.dirname, '../daemon/runner/fixtures/plain')
 const runner = quietRunner()
 
 let folder: string
