@@ -377,13 +377,18 @@ function samplePull(now: number): Pull {
         state: 'error',
         before: OLD_COMMIT,
         after: OLD_COMMIT,
-        message:
-          'Nothing was changed: local changes to newspapers/settings.py would be overwritten. Commit or discard them there, then pull again.',
+        message: reasonText('diverged', {
+          branch: 'develop',
+          commits: reasonText('oneCommit'),
+          remote: 'origin',
+          n: 2,
+          root: '/srv/crawl/newspapers',
+        }),
         output:
-          '$ git pull --ff-only origin develop\nFrom git.press.example:crawl/newspapers\n   3f9c1e2..a81d40f  develop    -> origin/develop\nUpdating 3f9c1e2..a81d40f\nerror: Your local changes to the following files would be overwritten by merge:\n\tnewspapers/settings.py\nPlease commit your changes or stash them before you merge.\nAborting\n',
+          '$ git fetch origin develop\nFrom git.press.example:crawl/newspapers\n   3f9c1e2..a81d40f  develop    -> origin/develop\n$ git merge --ff-only a81d40f\nfatal: Not possible to fast-forward, aborting.\n',
       }),
       step('上海-02', { state: 'running', output: '$ git pull --ff-only origin develop\n', after: null }),
-      step('crawl-03', { state: 'waiting', message: 'offline, gets it when it is back', output: '', after: null }),
+      step('crawl-03', { state: 'waiting', message: reasonText('getsItLater'), output: '', after: null }),
     ],
   }
 }
