@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { JobDetail } from '../../src-daemon/api/contract/values.ts'
 import { DaemonProcess, type DaemonOptions } from './daemon-process.ts'
 import { livesProject, Workshop } from './projects.ts'
@@ -42,9 +42,12 @@ export class Stage {
   async started(spider: string, more: Record<string, string> = {}, lines = 1): Promise<Started> {
     const target = this.workshop.path('told')
     const id = await this.daemon.schedule('lives', spider, { target, ...more })
-    const told = await until(`${spider} tells that it has begun`, () => {
-      const found = readFileSync(target, 'utf8').split('\n').slice(0, -1)
-      return found.length >= lines && found
+    const told = await until(`${spider} tells that it has begun`, async () => {
+      const found = existsSync(target) ? readFileSync(target, 'utf8').split('\n').slice(0, -1) : []
+      if (found.length >= lines) return found
+      // Said if it never does.
+      const { state, pid, reason, runner, runner_note, output_tail } = await this.daemon.job(id)
+      throw new Error(JSON.stringify({ found, state, pid, reason, runner, runner_note, output_tail }))
     })
     const { key, pid } = await this.daemon.running(id)
     if (pid === null) throw new Error('a job without a pid runs')

@@ -58,6 +58,8 @@ class WarmProcess:
         self._control = socket.socket(fileno=CONTROL_FD)
         self._input = b""
         self._lessons, self._teaching = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        # A lesson that finds no room is left to the next job: a spider never waits for whoever is to read it.
+        self._teaching.setblocking(False)
         self._guard = Guard()
         self.marker = Marker()
         self._installation = Installation()
