@@ -32,6 +32,11 @@ describe('a stock Scrapyd in a cluster', () => {
   const ticker = (seconds: number, more: Record<string, string> = {}) =>
     schedule('night_ticker', { duration: String(seconds), rate: '5', ...more })
 
+  const logThere = async (id: string) => {
+    const answer = await cluster.master.get(`/logs/newspapers/night_ticker/${id}.log`)
+    return { status: answer.status, text: await answer.text() }
+  }
+
   it('is a node like the others, without telling its password', async () => {
     expect(await cluster.node('fern')).toMatchObject({ identity: 'scrapyd', state: 'online', max_proc: 2 })
     expect(JSON.stringify(await cluster.nodes()) + cluster.master.logs).not.toContain('stock-secret')
@@ -81,6 +86,11 @@ describe('a stock Scrapyd in a cluster', () => {
   it('cancels what it runs when it is told by the master', async () => {
     const id = await ticker(60, { node: 'fern' })
     await cluster.master.running(id)
+    // Not just a Python that is starting: that may swallow the signal, which Scrapyd sends once.
+    await until('the spider has begun', async () => {
+      const { status, text } = await logThere(id)
+      return status === 200 && text.includes('Spider opened')
+    })
     const answer = await cluster.master.client.webservice('cancel', { project: 'newspapers', job: id })
     expect(answer).toMatchObject({ prevstate: 'running' })
     expect(await cluster.ended(id)).toMatchObject({ outcome: 'cancelled', node: 'fern' })
