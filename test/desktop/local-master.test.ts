@@ -126,5 +126,9 @@ describe('the local master', () => {
       await app.consoleShown()
       other?.close()
     }
+    const last = pid()
+    app.electron.answers.message = 2
+    await app.quit()
+    await until('it ends with the app', () => !isAlive(last))
   })
 })
