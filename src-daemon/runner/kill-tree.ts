@@ -31,7 +31,8 @@ export function signalProcess(wanted: RunProcess, signal: NodeJS.Signals): boole
 /**
  * Kills every process of a run that can be found: those with the token in their environment, the `roots` that are
  * still there with their process groups, and all descendants of these; again, until none is left or ten seconds are
- * over. `spared` is left alive (a supervisor has to write down how it ended). Returns how many were killed.
+ * over. `spared` (one of the roots) is left alive, and counts as one only while it belongs to the run: a supervisor has to
+ * write down how it ended, and goes on to another run. Returns how many were killed.
  */
 export async function killTree(
   token: string,
@@ -46,8 +47,9 @@ export async function killTree(
     for (const root of roots) {
       if (!isStillThere(root)) continue
       found.add(root.pid)
-      // Spider and supervisor each lead a group of their own.
-      groups.add(root.pid)
+      // Each leads a group of its own, whose members count also after its death; but the one that is spared may supervise
+      // the next run by then.
+      if (root.pid !== spared?.pid) groups.add(root.pid)
     }
     for (const row of table.values()) {
       if (groups.has(row.group) || hasInEnvironment(row.pid, `${TOKEN_VARIABLE}=${token}`)) found.add(row.pid)
