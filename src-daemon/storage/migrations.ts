@@ -199,6 +199,48 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX jobs_groups ON jobs (rank, project, spider, pin, wanted, n) WHERE state = 'pending' AND node_id IS NULL;
     `,
   },
+  {
+    name: 'ended jobs by half hour',
+    sql: `
+      -- Kept with every change of a job: a day has too many jobs to be counted whenever somebody looks at the overview.
+      CREATE TABLE half_hours (
+        -- Begin of the half hour, milliseconds since 1970.
+        at INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        pages INTEGER NOT NULL,
+        PRIMARY KEY (at, outcome)
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO half_hours
+        SELECT (ended_at / 1800000) * 1800000, outcome, count(*), coalesce(sum(items), 0), coalesce(sum(pages), 0)
+        FROM jobs WHERE state = 'finished' GROUP BY 1, 2;
+      CREATE TRIGGER jobs_ended_in AFTER INSERT ON jobs WHEN NEW.state = 'finished' BEGIN
+        INSERT INTO half_hours
+          VALUES ((NEW.ended_at / 1800000) * 1800000, NEW.outcome, 1, coalesce(NEW.items, 0), coalesce(NEW.pages, 0))
+          ON CONFLICT DO UPDATE SET count = count + 1, items = items + excluded.items, pages = pages + excluded.pages;
+      END;
+      CREATE TRIGGER jobs_ended_out AFTER DELETE ON jobs WHEN OLD.state = 'finished' BEGIN
+        UPDATE half_hours
+          SET count = count - 1, items = items - coalesce(OLD.items, 0), pages = pages - coalesce(OLD.pages, 0)
+          WHERE at = (OLD.ended_at / 1800000) * 1800000 AND outcome = OLD.outcome;
+        DELETE FROM half_hours
+          WHERE at = (OLD.ended_at / 1800000) * 1800000 AND outcome = OLD.outcome AND count = 0;
+      END;
+      CREATE TRIGGER jobs_ended_over AFTER UPDATE OF state, outcome, ended_at, items, pages ON jobs
+      WHEN OLD.state = 'finished' OR NEW.state = 'finished' BEGIN
+        UPDATE half_hours
+          SET count = count - 1, items = items - coalesce(OLD.items, 0), pages = pages - coalesce(OLD.pages, 0)
+          WHERE at = (OLD.ended_at / 1800000) * 1800000 AND outcome = OLD.outcome;
+        INSERT INTO half_hours
+          SELECT (NEW.ended_at / 1800000) * 1800000, NEW.outcome, 1, coalesce(NEW.items, 0), coalesce(NEW.pages, 0)
+          WHERE NEW.state = 'finished'
+          ON CONFLICT DO UPDATE SET count = count + 1, items = items + excluded.items, pages = pages + excluded.pages;
+        DELETE FROM half_hours
+          WHERE at = (OLD.ended_at / 1800000) * 1800000 AND outcome = OLD.outcome AND count = 0;
+      END;
+    `,
+  },
 ]
 
 /** Brings the schema up to date; refuses a database that a newer program has written. */

@@ -1,6 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { JobOutcome, JobState, Usual } from '../api/contract/values.ts'
 
+const HALF_HOUR = 1_800_000
+/** Failures in a row are counted up to here. */
+const MOST_FAILURES = 100
+
 /** Final Scrapy stats of jobs, and the aggregates that the console asks for. */
 export class StatsStore {
   readonly #db: Database
@@ -9,6 +13,8 @@ export class StatsStore {
   readonly #usual: Statement
   readonly #recent: Statement
   readonly #last: Statement
+  readonly #throughput: Statement
+  readonly #totals: Statement
 
   constructor(db: Database) {
     this.#db = db
@@ -29,6 +35,14 @@ export class StatsStore {
     )
     this.#last = db.prepare(
       `SELECT key FROM jobs WHERE state = 'finished' AND project = ? AND spider = ? ORDER BY ended_at DESC, n DESC LIMIT 1`,
+    )
+    this.#throughput = db.prepare('SELECT at, outcome, count FROM half_hours WHERE at >= ?')
+    this.#totals = db.prepare(
+      `SELECT coalesce(sum(items), 0) AS items, coalesce(sum(pages), 0) AS pages FROM (
+         SELECT items, pages FROM half_hours WHERE at >= :whole
+         UNION ALL
+         SELECT items, pages FROM jobs WHERE state = 'finished' AND ended_at >= :from AND ended_at < :whole
+       )`,
     )
   }
 
@@ -70,23 +84,16 @@ export class StatsStore {
     return (this.#last.get(project, spider) as { key: string } | undefined)?.key ?? null
   }
 
-  /** Ended jobs per half hour and outcome since `from` (ms); keys are the half hour's begin. */
+  /** Ended jobs per half hour and outcome since `from` (ms), the begin of one; keys are the half hour's begin. */
   throughput(from: number): readonly { readonly at: number; readonly outcome: JobOutcome; readonly count: number }[] {
-    return this.#db
-      .prepare(
-        `SELECT (ended_at / 1800000) * 1800000 AS at, outcome, count(*) AS count FROM jobs
-         WHERE state = 'finished' AND ended_at >= ? GROUP BY 1, 2`,
-      )
-      .all(from) as { at: number; outcome: JobOutcome; count: number }[]
+    return this.#throughput.all(from) as { at: number; outcome: JobOutcome; count: number }[]
   }
 
   /** Items and pages of the jobs that ended since `from` (ms). */
   totals(from: number): { readonly items: number; readonly pages: number } {
-    return this.#db
-      .prepare(
-        `SELECT coalesce(sum(items), 0) AS items, coalesce(sum(pages), 0) AS pages FROM jobs WHERE state = 'finished' AND ended_at >= ?`,
-      )
-      .get(from) as { items: number; pages: number }
+    // The half hour that `from` lies in counts in part: its jobs are looked at one by one.
+    const whole = Math.ceil(from / HALF_HOUR) * HALF_HOUR
+    return this.#totals.get({ from, whole }) as { items: number; pages: number }
   }
 
   /** Spiders whose newest finished jobs all failed, at least `least` in a row, among those that failed since `from`. */
@@ -106,13 +113,17 @@ export class StatsStore {
       .all(from) as { project: string; spider: string }[]
     const runs = this.#db.prepare(
       `SELECT outcome, ended_at FROM jobs WHERE state = 'finished' AND project = ? AND spider = ? AND outcome <> 'cancelled'
-       ORDER BY ended_at DESC, n DESC LIMIT 100`,
+       ORDER BY ended_at DESC, n DESC LIMIT ?`,
     )
+    type Run = { readonly outcome: JobOutcome; readonly ended_at: number }
     return spiders.flatMap(({ project, spider }) => {
-      const rows = runs.all(project, spider) as { outcome: JobOutcome; ended_at: number }[]
+      // Most have failed once and not again: a few rows of each tell.
+      const newest = runs.all(project, spider, least) as Run[]
+      if (newest.length < least || newest.some((row) => row.outcome !== 'failed')) return []
+      const rows = runs.all(project, spider, MOST_FAILURES) as Run[]
       const good = rows.findIndex((row) => row.outcome !== 'failed')
       const failures = good === -1 ? rows.length : good
-      return failures < least ? [] : [{ project, spider, failures, since: rows[failures - 1]!.ended_at }]
+      return [{ project, spider, failures, since: rows[failures - 1]!.ended_at }]
     })
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { migrate } from '../../../src-daemon/storage/migrations.ts'
 import { newRow, openLedger, type LedgerParts } from '../../helpers/ledger-parts.ts'
 
 const T = Date.parse('2026-07-08T10:00:00Z')
@@ -88,6 +89,59 @@ describe('StatsStore', () => {
     ])
     expect(stats.totals(T)).toEqual({ items: 10 + 10 + 59 + 60, pages: 1_390 })
     expect(stats.totals(T + 10 * HALF_HOUR)).toEqual({ items: 0, pages: 0 })
+  })
+
+  it('sums from any moment, also within a half hour', () => {
+    const { stats } = withRows(run(0, 10), run(20, 10), run(40, 10, { items: null, pages: null }), run(50, 10))
+
+    expect(stats.totals(T + 15 * 60_000)).toEqual({ items: 20, pages: 200 })
+    expect(stats.totals(T + 55 * 60_000)).toEqual({ items: 0, pages: 0 })
+  })
+
+  it('counts right whatever becomes of jobs, and keeps nothing of half hours that are empty again', () => {
+    const rows = [run(0, 1), run(10, 1, { outcome: 'lost' }), run(40, 1), newRow({ state: 'running' })]
+    const { stats, jobs, db } = withRows(...rows)
+    const [first, second, third, running] = rows.map(({ key }) => key) as [string, string, string, string]
+    const counts = () => stats.throughput(0).map(({ at, outcome, count }) => [(at - T) / HALF_HOUR, outcome, count])
+
+    jobs.update(running, { state: 'finished', outcome: 'finished', ended_at: T + 5, items: 3, pages: 4 })
+    expect(counts()).toEqual([
+      [0, 'finished', 2],
+      [0, 'lost', 1],
+      [1, 'finished', 1],
+    ])
+    // A slave that comes back knows how a lost job ended, and when.
+    jobs.update(second, { outcome: 'failed', ended_at: T + HALF_HOUR + 5, items: 7, pages: null })
+    jobs.update(first, { reason: 'no matter' })
+    expect(counts()).toEqual([
+      [0, 'finished', 2],
+      [1, 'failed', 1],
+      [1, 'finished', 1],
+    ])
+    expect(stats.totals(0)).toEqual({ items: 1 + 3 + 7 + 1, pages: 10 + 4 + 10 })
+    db.prepare('DELETE FROM jobs WHERE key IN (?, ?)').run(first, third)
+    db.prepare('DELETE FROM jobs WHERE key = ?').run(running)
+    expect(counts()).toEqual([[1, 'failed', 1]])
+    expect(db.prepare('SELECT count(*) FROM half_hours').pluck().get()).toBe(1)
+  })
+
+  it('counts what a database of an earlier version holds', () => {
+    const { db } = withRows(
+      run(0, 10),
+      run(1, 10, { outcome: 'failed', items: null }),
+      run(40, 5),
+      newRow({ state: 'running' }),
+    )
+    const counted = db.prepare('SELECT * FROM half_hours').all()
+    expect(counted).toHaveLength(3)
+    db.exec(`
+      DROP TRIGGER jobs_ended_in; DROP TRIGGER jobs_ended_out; DROP TRIGGER jobs_ended_over; DROP TABLE half_hours;
+      PRAGMA user_version = 3;
+    `)
+
+    migrate(db, 'file')
+
+    expect(db.prepare('SELECT * FROM half_hours').all()).toEqual(counted)
   })
 
   it('finds spiders that fail again and again; a cancel in between says nothing', () => {
