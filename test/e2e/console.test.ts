@@ -169,7 +169,8 @@ describe('the console in front of a real cluster', () => {
     // Past the button and the presets; the menu may take the focus only after it is shown.
     for (let steps = 0; steps < 12 && !(await isThere()); steps += 1) await page.keyboard.press('Tab')
     await focused('#time-from')
-    // A calendar can be entered and left again.
+    // A calendar can be entered and left again, also while it still unfolds.
+    await page.emulateMedia({ reducedMotion: 'no-preference' })
     await page.keyboard.press('ArrowDown')
     await focused('.el-date-table td')
     await page.keyboard.press('Escape')
