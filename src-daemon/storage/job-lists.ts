@@ -182,7 +182,9 @@ export class JobLists {
   async *listed(state: ListedState, project: string | null, limit: number): AsyncGenerator<string, void, void> {
     const listed = new ListedRows(state, this.#fileUrl)
     for await (const rows of this.#pages<ListedRow>(LISTED_COLUMNS[state], state, project, limit)) {
-      yield rows.map((row) => listed.json(row)).join(', ')
+      let text = ''
+      for (const row of rows) text += text === '' ? listed.json(row) : `, ${listed.json(row)}`
+      yield text
     }
   }
 
