@@ -13,12 +13,14 @@ export class AliveFifo {
     this.#fd = fd
   }
 
-  /** null when nobody holds it: the run is over, or never began. */
+  /** null when nobody holds it: the run is over, or never began. Throws where that cannot be told at the moment. */
   static open(path: string): AliveFifo | null {
     let fd: number
     try {
       fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    } catch {
+    } catch (error) {
+      // No descriptor or no memory left says nothing about the run.
+      if (['EMFILE', 'ENFILE', 'ENOMEM'].includes(String((error as NodeJS.ErrnoException).code))) throw error
       // Not made yet.
       return null
     }
@@ -32,11 +34,15 @@ export class AliveFifo {
     return null
   }
 
-  /** Whether any process of the run is there. */
+  /** Whether any process of the run is there; true also where that cannot be told at the moment. */
   static isHeld(path: string): boolean {
-    const fifo = AliveFifo.open(path)
-    fifo?.close()
-    return fifo !== null
+    try {
+      const fifo = AliveFifo.open(path)
+      fifo?.close()
+      return fifo !== null
+    } catch {
+      return true
+    }
   }
 
   /** Calls `hint` when records have changed and `end`, once, when all holders are gone. */

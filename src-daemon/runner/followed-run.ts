@@ -11,6 +11,9 @@ import type { EndRecord, Run, RunObserver } from './run.ts'
 /** How long a supervisor may take to write the end down after everything under it was killed. */
 const SUPERVISOR_MS = 5_000
 
+/** What could not be found out for want of descriptors or memory is asked again after this. */
+const AGAIN_MS = 1_000
+
 /** Where a run's troubles are told that concern no outcome. */
 export type RunnerLog = Pick<Logger, 'info' | 'warn' | 'error'>
 
@@ -85,9 +88,14 @@ export class FollowedRun implements Run {
   }
 
   #follow(): void {
-    this.#fifo = AliveFifo.open(this.#folder.alivePath)
+    try {
+      this.#fifo = AliveFifo.open(this.#folder.alivePath)
+    } catch (error) {
+      this.#again('a running spider cannot be followed at the moment', error)
+      return
+    }
     if (this.#fifo === null) {
-      void this.#finish()
+      this.#whenLetGo()
       return
     }
     this.#reportStats()
@@ -95,9 +103,21 @@ export class FollowedRun implements Run {
       () => this.#reportStats(),
       () => {
         this.#fifo = null
-        void this.#finish()
+        this.#whenLetGo()
       },
     )
+  }
+
+  /** Nobody holds the run any more. */
+  #whenLetGo(): void {
+    this.#finish().catch((error: unknown) => this.#again('the end of a run cannot be looked at at the moment', error))
+  }
+
+  #again(what: string, error: unknown): void {
+    this.#log.warn(`${what}; tried again in a second`, error)
+    setTimeout(() => {
+      if (this.isFollowed) this.#follow()
+    }, AGAIN_MS).unref()
   }
 
   #reportStats(): void {

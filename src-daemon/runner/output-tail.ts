@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 const TAIL_BYTES = 8192
 const TAIL_CHARACTERS = 2000
@@ -7,13 +7,16 @@ const TAIL_CHARACTERS = 2000
 export function outputTail(path: string): string | null {
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    // Without waiting, should something else than a file have been put there.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch {
     // Nothing was printed, or the folder is gone.
     return null
   }
   try {
-    const size = fstatSync(fd).size
+    const stats = fstatSync(fd)
+    if (!stats.isFile()) return null
+    const { size } = stats
     const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES))
     const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length)
     return lastLines(buffer.toString('utf8', 0, length))

@@ -14,6 +14,8 @@ import type { Adoption, Run, Runner, RunObserver, RunSpec } from './run.ts'
 const OUTPUT_LIMIT = 8 * 1024 * 1024
 const WARM_IDLE_MS = 600_000
 const WARM_LIMIT = 8
+/** From the claim of a run to its start: it takes milliseconds, and seconds on a disk that does not keep up. */
+const CLAIM_TIMEOUT_MS = 60_000
 
 /** What a runner needs of its daemon. */
 export interface SpiderRunnerOptions {
@@ -28,6 +30,8 @@ export interface SpiderRunnerOptions {
   readonly warmLimit?: number
   /** When memory counts as scarce, and how long (ms) a warm process may be idle then. */
   readonly warmScarcity?: WarmPoolOptions['scarcity']
+  /** Whoever has claimed a run, and has not started it for so long (ms), is killed; a minute unless told. */
+  readonly claimTimeoutMs?: number
 }
 
 /** Starts spiders as processes that survive this daemon, and finds them again. */
@@ -35,6 +39,7 @@ export class SpiderRunner implements Runner {
   readonly #environment: NodeJS.ProcessEnv
   readonly #log: RunnerLog
   readonly #outputLimit: number
+  readonly #claimTimeoutMs: number
   readonly #runs = new Set<FollowedRun>()
   readonly #warmPool: WarmPool
   readonly #said = new Set<string>()
@@ -43,6 +48,7 @@ export class SpiderRunner implements Runner {
     this.#environment = options.environment
     this.#log = options.log
     this.#outputLimit = options.outputLimit ?? OUTPUT_LIMIT
+    this.#claimTimeoutMs = options.claimTimeoutMs ?? CLAIM_TIMEOUT_MS
     this.#warmPool = new WarmPool({
       environment: options.environment,
       log: options.log,
@@ -63,7 +69,7 @@ export class SpiderRunner implements Runner {
     const folder = new RunFolder(spec.runDir, spec.token)
     if (folder.readExit() !== null) return { found: 'ended', record: endRecord(folder, folder.readStart()) }
     if (!folder.isClaimed()) return { found: 'unclaimed' }
-    const start = await startOf(folder)
+    const start = await this.#startOf(folder, spec.token)
     if (start === null) {
       // Whoever claimed it died before it let the spider begin.
       await folder.dropClaim()
@@ -99,13 +105,34 @@ export class SpiderRunner implements Runner {
 
   async #launch(spec: RunSpec, folder: RunFolder, run: FollowedRun): Promise<void> {
     try {
-      const launch = await this.#start(spec, folder)
-      if (launch.became === 'unstartable') return run.fail(launch.reason)
-      const start = await startOf(folder)
-      if (start === null) return run.fail(reasonText('claimLost'))
-      run.begin(start)
+      let launch = await this.#start(spec, folder)
+      let start = await this.#startOf(folder, spec.token)
+      if (start === null && launch.became === 'lost' && folder.isClaimed()) {
+        // Whoever had claimed it died before it let the spider begin.
+        await folder.dropClaim()
+        launch = await this.#startCold(spec, folder, reasonText('claimLost'))
+        start = await this.#startOf(folder, spec.token)
+      }
+      if (start !== null) return run.begin(start)
+      run.fail(launch.became === 'unstartable' ? launch.reason : reasonText('claimLost'))
     } catch (error) {
       run.fail(reasonText('notRun', { detail: error instanceof Error ? error.message : String(error) }))
+    }
+  }
+
+  /** The start record of a claimed run, waited for while its claimer lives. */
+  async #startOf(folder: RunFolder, token: string): Promise<StoredStart | null> {
+    const since = performance.now()
+    for (;;) {
+      const isHeld = AliveFifo.isHeld(folder.alivePath)
+      const start = folder.readStart()
+      if (start !== null || !isHeld) return start
+      if (performance.now() - since > this.#claimTimeoutMs) {
+        // It hangs, or was stopped. The spider waits for its word: nothing has run.
+        this.#log.warn('a process that had claimed a run did not start it, and is killed')
+        await killTree(token, [], null)
+      }
+      await delay(20)
     }
   }
 
@@ -157,15 +184,5 @@ export class SpiderRunner implements Runner {
     if (this.#said.has(message)) return
     this.#said.add(message)
     this.#log.info(message)
-  }
-}
-
-/** The start record of a claimed run, waited for while its claimer lives; it takes milliseconds. */
-async function startOf(folder: RunFolder): Promise<StoredStart | null> {
-  for (;;) {
-    const isHeld = AliveFifo.isHeld(folder.alivePath)
-    const start = folder.readStart()
-    if (start !== null || !isHeld) return start
-    await delay(20)
   }
 }

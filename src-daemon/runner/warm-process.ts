@@ -57,6 +57,7 @@ export class WarmProcess {
   #nextId = 1
   #input = ''
   #printed = ''
+  #isReady = false
   #isRetired = false
   #isGone = false
 
@@ -88,7 +89,11 @@ export class WarmProcess {
       })
     })
     this.#child.unref()
-    this.#timer = setTimeout(() => this.#giveUp('Scrapy was not imported in time'), READY_TIMEOUT_MS)
+    this.#timer = setTimeout(() => {
+      afterReading(() => {
+        if (!this.#isReady) this.#giveUp('Scrapy was not imported in time')
+      })
+    }, READY_TIMEOUT_MS)
     if (options.preload.length > 0) this.#write({ preload: options.preload })
   }
 
@@ -109,7 +114,11 @@ export class WarmProcess {
       this.#orders.delete(id)
       return { became: 'refused', reason: failure }
     }
-    const timer = setTimeout(() => this.#giveUp('the warm process did not answer'), ANSWER_TIMEOUT_MS)
+    const timer = setTimeout(() => {
+      afterReading(() => {
+        if (this.#orders.has(id)) this.#giveUp('the warm process did not answer')
+      })
+    }, ANSWER_TIMEOUT_MS)
     this.#write({ id, folder: folder.path, job })
     const launch = await answer.promise
     clearTimeout(timer)
@@ -132,6 +141,7 @@ export class WarmProcess {
   #take(message: z.infer<typeof messageSchema>): void {
     if ('ready' in message) {
       clearTimeout(this.#timer)
+      this.#isReady = true
       this.#ready.resolve(null)
     } else if ('unsafe' in message) {
       this.#go(message.unsafe)
@@ -189,4 +199,9 @@ export class WarmProcess {
   #write(message: object): void {
     if (!this.#isGone) this.#control.write(`${JSON.stringify(message)}\n`)
   }
+}
+
+/** A daemon that was itself stopped, or whose machine was, finds the time over before it has read what was said in time. */
+function afterReading(then: () => void): void {
+  setImmediate(then)
 }

@@ -134,10 +134,12 @@ describe.each(scrapyPythons())('the warm runner with Scrapy $version', ({ python
       ),
       needs_thread: trap('needs_thread', 'import starts_thread'),
       takes_reactor: trap('takes_reactor', 'from twisted.internet import reactor'),
+      needs_hidden: trap('needs_hidden', 'import hides_reactor'),
       hides_reactor: trap(
         'hides_reactor',
         'try:\n    from twisted.internet import reactor\nexcept Exception:\n    reactor = None',
       ),
+      needs_it_too: trap('needs_it_too', 'import hides_reactor'),
       opens_file: trap('opens_file', 'FILE = open(__file__)'),
       changes_environment: trap('changes_environment', 'os.environ["CHANGED"] = "yes"'),
       handles_signals: trap('handles_signals', 'import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)'),

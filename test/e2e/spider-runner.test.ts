@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunSpec } from '../../src-daemon/runner/run.ts'
 import {
   changeRecord,
@@ -225,6 +227,46 @@ describe('the claim', () => {
     expect(readFileSync(target, 'utf8')).toBe('ran\n')
     expect(new Set(records.map(({ pid }) => pid)).size).toBe(1)
     for (const record of records) expect(record).toMatchObject({ seen: 'exit', exitCode: 0 })
+  })
+})
+
+describe('a claim whose owner let no spider begin', () => {
+  /** What a supervisor leaves that got no further than its claim. */
+  function claimOf(spec: RunSpec): string {
+    mkdirSync(spec.runDir)
+    writeFileSync(
+      join(spec.runDir, 'record'),
+      `{"attempt": 1, "pid": 1, "token": "${spec.token}"}\n${' '.repeat(1024)}\n`,
+    )
+    return join(spec.runDir, 'alive')
+  }
+
+  it('is given to another process when its owner is dead', async () => {
+    const spec = order('count')
+    claimOf(spec)
+    const { observed } = start(spec)
+    expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0 })
+    expect((await observed.start).modeNote).toBe(
+      'the process that had claimed the run ended before the spider was started',
+    )
+    expect(readFileSync(target, 'utf8')).toBe('ran\n')
+  })
+
+  it('is taken from an owner that hangs', async () => {
+    const spec = order('count')
+    const alive = claimOf(spec)
+    const script = `import os, sys, time\nos.mkfifo(sys.argv[1])\nheld = os.open(sys.argv[1], os.O_RDWR)\nprint(flush=True)\ntime.sleep(600)`
+    const owner = spawn(python, ['-c', script, alive], {
+      env: { ...process.env, SCRAPYD_RUN_TOKEN: spec.token },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void owner.kill('SIGKILL'))
+    await once(owner.stdout, 'data')
+    const observed = new ObservedRun()
+    quietRunner({ claimTimeoutMs: 100 }).start(spec, observed)
+    expect(await observed.end).toMatchObject({ seen: 'exit', exitCode: 0 })
+    expect(readFileSync(target, 'utf8')).toBe('ran\n')
+    expect(isAlive(owner.pid!)).toBe(false)
   })
 })
 

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { JobDetail } from '../../src-daemon/api/contract/values.ts'
 import { DaemonProcess, type DaemonOptions } from './daemon-process.ts'
 import { livesProject, Workshop } from './projects.ts'
+import { recordOf } from './runs.ts'
 import { until } from './until.ts'
 
 /** A running spider that has said where it stands. */
@@ -45,13 +47,27 @@ export class Stage {
     const told = await until(`${spider} tells that it has begun`, async () => {
       const found = existsSync(target) ? readFileSync(target, 'utf8').split('\n').slice(0, -1) : []
       if (found.length >= lines) return found
-      // Said if it never does.
-      const { state, pid, reason, runner, runner_note, output_tail } = await this.daemon.job(id)
-      throw new Error(JSON.stringify({ found, state, pid, reason, runner, runner_note, output_tail }))
+      throw new Error(JSON.stringify({ found, ...(await this.#whatIsKnownOf(id)) }))
     })
     const { key, pid } = await this.daemon.running(id)
     if (pid === null) throw new Error('a job without a pid runs')
     return { id, key, pid, told, target }
+  }
+
+  /** What a look at a job that does not go on needs: the states of all who are concerned with its start. */
+  async #whatIsKnownOf(id: string): Promise<object> {
+    const { key, project, spider, state, pid, attempt, reason, runner, runner_note, output_tail } =
+      await this.daemon.job(id)
+    const record = recordOf(join(this.daemon.dbsDir, 'runs', `${key}.${attempt}`), 'start')
+    const supervisor = Number(record?.['supervisorPid'])
+    return {
+      job: { state, pid, attempt, reason, runner, runner_note, output_tail },
+      record,
+      spider: processText(pid),
+      supervisor: processText(Number.isNaN(supervisor) ? null : supervisor),
+      log: tailOf(join(this.daemon.logsDir, project, spider, `${id}.log`)),
+      daemon: this.daemon.logs.slice(-3_000),
+    }
   }
 
   /** `cancel.json`; resolves to the state before. */
@@ -67,4 +83,16 @@ export class Stage {
   resume(): Promise<unknown> {
     return this.daemon.client.call('resumeNode')
   }
+}
+
+function tailOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').slice(-3_000)
+  } catch {
+    return null
+  }
+}
+
+function processText(pid: number | null): string | null {
+  return pid === null ? null : `${tailOf(`/proc/${pid}/stat`)} waits in ${tailOf(`/proc/${pid}/wchan`)}`
 }

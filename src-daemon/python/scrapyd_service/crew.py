@@ -68,15 +68,22 @@ class Crew:
             return None
         if pid == 0:
             near.close()
-            # Else none of them would notice the end of the warm process.
-            for hand in self._hands.values():
-                hand.connection.close()
+            self.leave()
             return far
         far.close()
         hand = _Hand(near, self._generation)
-        self._hands[near.fileno()] = hand
-        hand.give(order)
+        if hand.give(order):
+            self._hands[near.fileno()] = hand
+        else:
+            # Killed as soon as it was there.
+            near.close()
+            self._send({"id": order["id"], "exited": 0})
         return None
+
+    def leave(self):
+        """In what was forked from the warm process: else no supervisor would notice the end of that."""
+        for hand in self._hands.values():
+            hand.connection.close()
 
     def hear(self, descriptor):
         """Reads what a supervisor has to say."""

@@ -20,17 +20,25 @@ class NotInWarmProcess(Exception):
 
 
 class Guard:
-    """Refuses imports that are the jobs' own, and counts the attempts: somebody may swallow even this refusal."""
+    """Refuses imports that are the jobs' own, and remembers who asked: somebody may swallow even this refusal."""
 
     def __init__(self):
         self.names = {REACTOR}
-        self.hits = 0
+        self._refused = set()
 
     def find_spec(self, name, path=None, target=None):
         if name in self.names:
-            self.hits += 1
+            self._refused.update(_being_imported())
             raise NotInWarmProcess(f"{name} is left to the jobs")
         return None
+
+    def forget_refused(self):
+        """Takes the modules that met a refusal out again, as they live on without what they asked for, and so would all
+        that import them later. True when there were any."""
+        refused, self._refused = self._refused, set()
+        for name in refused:
+            sys.modules.pop(name, None)
+        return bool(refused)
 
     def install(self):
         sys.meta_path.insert(0, self)
@@ -38,6 +46,14 @@ class Guard:
     def remove(self):
         if self in sys.meta_path:
             sys.meta_path.remove(self)
+
+
+def _being_imported():
+    return [name for name, module in list(sys.modules.items()) if _is_initializing(module)]
+
+
+def _is_initializing(module):
+    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
 
 
 def process_state():
@@ -96,12 +112,13 @@ def unsafe_reason(state):
 class Trial:
     """A child that imports `names` in order, up to the first that changes the process (or ends it)."""
 
-    def __init__(self, names, guard):
+    def __init__(self, names, guard, leave):
+        """`leave` closes, in the child, what is the warm process's alone."""
         self.names = names
         reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            _try(names, guard, writer)
+            _try(names, guard, writer, leave)
         os.close(writer)
         self.fd = reader
         self._answer = b""
@@ -128,14 +145,15 @@ GOOD = "+"
 FAILED = "-"
 
 
-def _try(names, guard, writer):
+def _try(names, guard, writer, leave):
     try:
+        leave()
         signal.set_wakeup_fd(-1)
         signal.alarm(TRIAL_SECONDS)
         state = process_state()
         for name in names:
-            hits = guard.hits
-            works = import_quietly(name) and guard.hits == hits
+            works = import_quietly(name)
+            works = not guard.forget_refused() and works
             if process_state() != state:
                 break
             os.write(writer, (GOOD if works else FAILED).encode())

@@ -82,16 +82,19 @@ class Supervisor:
             return _not_prepared(folder, report, error)
         try:
             record = RunRecord(folder, {"attempt": job["attempt"], "pid": os.getpid(), "token": job["token"]})
-            gate, gatekeeper = os.pipe()
-            for number in NOT_FOR_THE_SUPERVISOR:
-                signal.signal(number, signal.SIG_IGN)
-            started_at = milliseconds()
-            pid = os.fork()
         except ClaimLost:
             self._leave_run(alive)
             report({"lost": True})
             return CLAIM_LOST
         except OSError as error:
+            self._leave_run(alive)
+            return _not_prepared(folder, report, error)
+        try:
+            gate, gatekeeper, pid, started_at = _fork_at_gate()
+        except OSError as error:
+            # The claim is given back first: whoever is asked to start the run in another way has to get it.
+            record.drop()
+            record.close()
             self._leave_run(alive)
             return _not_prepared(folder, report, error)
         if pid == 0:
@@ -139,7 +142,11 @@ class Supervisor:
             record.drop()
             report({"problem": f"the start could not be recorded in {folder}: {error}"})
             return NOT_STARTED
-        os.write(gatekeeper, b"g")
+        try:
+            os.write(gatekeeper, b"g")
+        except OSError:
+            # Killed while it waited there: it ended as any spider that is killed.
+            pass
         os.close(gatekeeper)
         report({"start": start})
         try:
@@ -163,6 +170,20 @@ class Supervisor:
         }
         _write_end(record, {**end, **_cause(account.status)})
         return ENDED
+
+
+def _fork_at_gate():
+    """Both ends of the gate, the spider's pid (0 in its own process) and when it was forked. Throws OSError."""
+    gate, gatekeeper = os.pipe()
+    for number in NOT_FOR_THE_SUPERVISOR:
+        signal.signal(number, signal.SIG_IGN)
+    started_at = milliseconds()
+    try:
+        return gate, gatekeeper, os.fork(), started_at
+    except OSError:
+        os.close(gate)
+        os.close(gatekeeper)
+        raise
 
 
 def _not_prepared(folder, report, error):

@@ -167,11 +167,12 @@ class WarmProcess:
         """One step at a time: a job that is asked for does not wait for more than one import."""
         if self._good:
             import_quietly(self._good.pop(0))
+            self._guard.forget_refused()
             if not self._good:
                 self._settle()
         elif self._trial is None and self._waiting:
             names, self._waiting = self._waiting, []
-            self._trial = Trial(names, self._guard)
+            self._trial = Trial(names, self._guard, self._leave_to_trial)
 
     def _end_trial(self):
         trial, self._trial = self._trial, None
@@ -202,6 +203,12 @@ class WarmProcess:
             os._exit(0)
 
     # In the child
+
+    def _leave_to_trial(self):
+        """A trial may outlive this process: nobody is to take it for this."""
+        self._control.close()
+        self._lessons.close()
+        self._crew.leave()
 
     def leave(self):
         """Leaves everything of the warm process behind, in what it has forked."""

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -62,5 +63,12 @@ describe('lastLoggedError', () => {
 
     expect(await lastLoggedError(log(old, ...many), 0)).toBeNull()
     expect((await lastLoggedError(log(...many, `${at} [a] ERROR: ${'y'.repeat(5_000)}`), 0))!.length).toBe(500)
+  })
+
+  it('does not wait for anybody to write where a pipe was put in place of the log', async () => {
+    const file = join(temporaryFolder(), 'a.log')
+    execFileSync('mkfifo', [file])
+
+    expect(await lastLoggedError(file, 0)).toBeNull()
   })
 })

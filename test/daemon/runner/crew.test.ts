@@ -111,3 +111,12 @@ print(json.dumps([sent[0], len(sent), len(crew.descriptors())]))
 `)
   expect(answer).toEqual([{ id: -1, exited: 0 }, 2, 0])
 })
+
+it('tells of an order for which a new supervisor was killed before it could take it', () => {
+  const answer = withCrew(`
+module._Hand.give = lambda hand, order: False
+take(1)
+print(json.dumps([sent, len(crew.descriptors())]))
+`)
+  expect(answer).toEqual([[{ id: 1, exited: 0 }], 0])
+})
