@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { openRegularFile } from '../files/regular-file.ts'
 
 const TAIL = 65_536
 const RECORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]+\] (ERROR|CRITICAL): (.*)$/
@@ -13,13 +12,11 @@ const ANY_RECORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[^\]]+\] [A-Z]+: /
 export async function lastLoggedError(file: string, since: number): Promise<string | null> {
   let text: string
   try {
-    // Without waiting, should something else than a file have been put there.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const { handle, stats } = await openRegularFile(file)
     try {
-      const stats = await handle.stat()
       const { size, mtimeMs } = stats
       // File systems may keep whole seconds only.
-      if (!stats.isFile() || mtimeMs < since - 1_000) return null
+      if (mtimeMs < since - 1_000) return null
       const buffer = Buffer.alloc(Math.min(size, TAIL))
       await handle.read(buffer, 0, buffer.length, size - buffer.length)
       text = buffer.toString('utf8')

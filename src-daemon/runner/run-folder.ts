@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { endOfFile } from './plain-file.ts'
 import { OUTPUT_FILE, type StartRecord } from './run.ts'
 
 /** Names shared with `records.py`. */
@@ -13,6 +14,8 @@ const END_LINE = 1
 const START_LINE = 2
 /** The spider's: the last whole line counts. */
 const SPIDER = 'spider.jsonl'
+/** More than any of them grows to. */
+const MOST_BYTES = 1024 * 1024
 
 const startSchema = z.object({
   token: z.string(),
@@ -120,12 +123,8 @@ export class RunFolder {
   }
 
   #lines(name: string): string[] {
-    try {
-      return readFileSync(join(this.path, name), 'utf8').split('\n')
-    } catch {
-      // Not written (yet).
-      return []
-    }
+    // Nothing where it is not written (yet).
+    return endOfFile(join(this.path, name), MOST_BYTES)?.toString('utf8').split('\n') ?? []
   }
 
   #parse<T extends { token: string }>(line: string | undefined, schema: z.ZodType<T>): T | null {

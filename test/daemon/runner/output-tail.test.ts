@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { outputTail } from '../../../src-daemon/runner/output-tail.ts'
@@ -24,10 +24,14 @@ describe('outputTail', () => {
     expect(outputTail(join(folder, 'none'))).toBeNull()
   })
 
-  it('does not wait for anybody to write where a pipe was put in place of the file', () => {
-    const file = join(temporaryFolder(), 'output')
-    execFileSync('mkfifo', [file])
+  it('neither waits for a pipe nor follows a link that was put in place of the file', () => {
+    const folder = temporaryFolder()
+    execFileSync('mkfifo', [join(folder, 'pipe')])
+    writeFileSync(join(folder, 'elsewhere'), 'a secret')
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'link'))
 
-    expect(outputTail(file)).toBeNull()
+    expect(outputTail(join(folder, 'pipe'))).toBeNull()
+    expect(outputTail(join(folder, 'link'))).toBeNull()
+    expect(outputTail(folder)).toBeNull()
   })
 })
