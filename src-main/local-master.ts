@@ -163,8 +163,10 @@ export class LocalMaster {
   /** The app quits: the daemon stops too, or goes on if that is wanted. */
   async quit(): Promise<void> {
     clearTimeout(this.#retry)
-    if (this.state.background) this.#unwatch()
-    else await this.stop()
+    if (!this.state.background) return this.stop()
+    this.#unwatch()
+    // From now on it is nobody's: whoever ends it does not want it started again.
+    this.#pid = null
   }
 
   /**

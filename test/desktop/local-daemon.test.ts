@@ -187,6 +187,10 @@ describe('LocalMaster', () => {
       await second.start()
       expect(second.state).toMatchObject({ state: 'failed', reason: 'Another daemon works on this data folder.' })
       expect(isAlive(daemon)).toBe(true)
+
+      // The app that has quit does not start it again when it is ended.
+      await after.stop()
+      expect([isAlive(daemon), before.state.state]).toEqual([false, 'running'])
     },
     LIMIT,
   )
