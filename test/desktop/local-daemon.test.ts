@@ -95,6 +95,7 @@ describe('LocalMaster', () => {
       expect((await clientOf(address).call('getNode')).node_name).toBe('here')
       await master.stop()
       await master.start()
+      expect(master.state).toMatchObject({ state: 'running' })
       expect(master.address.password).not.toBe(address.password)
     },
     LIMIT,
