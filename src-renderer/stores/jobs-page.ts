@@ -182,7 +182,8 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
   }
 
   function placeOf(key: string): number | null {
-    return places.get(key) ?? null
+    // Looked at also for its dependency: places come and go with the pages.
+    return pages.value.size === 0 ? null : (places.get(key) ?? null)
   }
 
   function stateOf(key: string): Job['state'] | null {
@@ -253,8 +254,8 @@ export const useJobsPageStore = defineStore('jobs-page', () => {
 
   /** The job before or after one in the list it was opened from; null: it is not there, or at an end. */
   function neighbourOf(key: string, step: 1 | -1): string | null {
-    const place = places.get(key)
-    return place === undefined ? null : (rowAt(place + step)?.key ?? null)
+    const place = placeOf(key)
+    return place === null ? null : (rowAt(place + step)?.key ?? null)
   }
 
   return {

@@ -8,6 +8,7 @@ interface Icon {
 /** Our own icons, as single paths. Those that tell a state are in StateGlyph.vue. */
 export const ICONS = {
   'chevron-down': { d: 'M4.5 6.3L8 9.8l3.5-3.5' },
+  'chevron-left': { d: 'M9.7 4.5L6.2 8l3.5 3.5' },
   'chevron-right': { d: 'M6.3 4.5L9.8 8l-3.5 3.5' },
   search: { d: 'M2.7 7a4.3 4.3 0 108.6 0 4.3 4.3 0 10-8.6 0M10.3 10.3L14 14' },
   overview: { d: 'M2 8.5h2.6l1.8-5 3 9 1.9-4H14' },

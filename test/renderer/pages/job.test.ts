@@ -1,10 +1,14 @@
 import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { RouterView, type Router } from 'vue-router'
+import { defineComponent, h } from 'vue'
+import { RouterView, useRoute, type Router } from 'vue-router'
 import { reasonText } from '../../../src-daemon/api/contract/reasons.ts'
 import type { Job } from '../../../src-daemon/api/contract/values.ts'
 import JobPage from '../../../src-renderer/pages/job/JobPage.vue'
 import { useConfirmationStore } from '../../../src-renderer/stores/confirmation.ts'
+import { showLanguage } from '../../../src-renderer/i18n.ts'
+import { readFilter } from '../../../src-renderer/domain/jobs-filter.ts'
+import { PAGE_ROWS, useJobsPageStore } from '../../../src-renderer/stores/jobs-page.ts'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
 import { useToastsStore } from '../../../src-renderer/stores/toasts.ts'
 import { CallError } from '../../../src-renderer/transport/call-error.ts'
@@ -17,6 +21,14 @@ import { wait } from '../wait.ts'
 
 // Nothing is painted here; the figures of a chart stand in the table beside it.
 vi.mock('vue-echarts', () => ({ default: { template: '<i />' } }))
+
+/** As the shell shows it: another job is another page. */
+const PageOfOneJob = defineComponent({
+  setup() {
+    const route = useRoute()
+    return () => h(RouterView, { key: String(route.params['key']) })
+  },
+})
 
 let cluster: SampleCluster
 let transport: FakeTransport
@@ -44,7 +56,7 @@ beforeEach(() => {
 async function show(job: Job, path = ''): Promise<void> {
   if (!cluster.jobs.includes(job)) cluster.jobs.push(job)
   log = new TextEncoder().encode(sampleLog(job))
-  ;({ wrapper, router } = await showInConsole(whenReady(RouterView), {
+  ;({ wrapper, router } = await showInConsole(whenReady(PageOfOneJob), {
     transport,
     path: `/jobs/${job.key}${path}`,
     pages: { job: JobPage },
@@ -175,6 +187,89 @@ describe('the page of a job', () => {
     await router.push('/jobs/never')
     await flushPromises()
     expect(wrapper.text()).toContain('There is no such job.')
+  })
+})
+
+describe('the way to its neighbours', () => {
+  const neighbours = () => wrapper.findAll<HTMLButtonElement>('.object-head .job-neighbours button')
+  const names = () => neighbours().map((button) => button.attributes('aria-label'))
+  const disabled = () => neighbours().map(({ element }) => element.disabled)
+
+  /** Reads a list of jobs, as the page of all jobs does it. */
+  async function list(query: Record<string, string>): Promise<readonly string[]> {
+    const jobs = useJobsPageStore()
+    jobs.show(readFilter(query), query)
+    await wait(() => jobs.isLoaded)
+    await flushPromises()
+    return jobs.rowsBetween(0, jobs.total - 1).map(({ key }) => key)
+  }
+
+  async function goTo(key: string | undefined): Promise<void> {
+    await router.push(`/jobs/${key ?? ''}`)
+    await flushPromises()
+  }
+
+  it('is not shown without a list, in a list without the job, and in a list of one', async () => {
+    const job = jobOf('lost')
+    await show(job)
+    expect(neighbours()).toEqual([])
+    await list({ outcome: 'cancelled' })
+    expect(neighbours()).toEqual([])
+    expect(await list({ outcome: 'lost' })).toEqual([job.key])
+    expect(neighbours()).toEqual([])
+    await press(']')
+    expect(router.currentRoute.value.params['key']).toBe(job.key)
+  })
+
+  it('are two buttons with names and keys, of which one is disabled at an end', async () => {
+    await show(jobOf('lost'))
+    const keys = await list({ outcome: 'failed' })
+    await goTo(keys[0])
+    expect(names()).toEqual(['Previous job of the list', 'Next job of the list'])
+    expect(neighbours().map((button) => button.attributes('data-tip'))).toEqual([
+      'Previous job of the list, key [',
+      'Next job of the list, key ]',
+    ])
+    expect(disabled()).toEqual([true, false])
+    await neighbours()[1]?.trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.params['key']).toBe(keys[1])
+    expect(disabled()).toEqual([false, false])
+    await goTo(keys.at(-1))
+    expect(disabled()).toEqual([false, true])
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(names()).toEqual(['列表中的上一个任务', '列表中的下一个任务'])
+    expect(neighbours()[1]?.attributes('data-tip')).toBe('列表中的下一个任务，快捷键 ]')
+  })
+
+  it('keeps the tab and the focus, which goes to the other button at the end', async () => {
+    await show(jobOf('lost'))
+    const keys = await list({ outcome: 'failed' })
+    await goTo(`${keys.at(-3)}/stats`)
+    for (const focused of ['Next job of the list', 'Previous job of the list']) {
+      await neighbours()[1]?.trigger('click')
+      await flushPromises()
+      expect(document.activeElement?.getAttribute('aria-label')).toBe(focused)
+    }
+    expect(router.currentRoute.value.params).toMatchObject({ key: keys.at(-1), tab: 'stats' })
+  })
+
+  it('leads into rows of the list that were not read yet', async () => {
+    cluster.jobs.push(
+      ...Array.from({ length: PAGE_ROWS + 1 }, (_, index) =>
+        sampleJob({ spider: 'many', ended_at: new Date(Date.now() - index * 1_000).toISOString() }),
+      ),
+    )
+    await show(jobOf('lost'))
+    const keys = await list({ spider: 'many' })
+    expect(keys).toHaveLength(PAGE_ROWS)
+    await goTo(keys.at(-1))
+    await wait(() => disabled().every((is) => !is))
+    await neighbours()[1]?.trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.params['key']).toBe(useJobsPageStore().rowAt(PAGE_ROWS)?.key)
+    expect(disabled()).toEqual([false, true])
   })
 })
 
