@@ -144,6 +144,20 @@ async function expectDialogs(page: Page): Promise<void> {
       await row('.projects-table').filter({ hasText: 'newspapers' }).getByRole('link').click()
       await page.getByRole('button', { name: /Pull on some nodes|选择节点拉取/ }).click()
     },
+    // Questions: with a button that is red, and with one that is not.
+    'remove a project': async () => {
+      await page.locator('.object-head [aria-haspopup=menu]').click()
+      await page.getByRole('menuitem').last().click()
+    },
+    'cancel a job': async () => {
+      await follow(page, placeOf('/jobs/:running'))
+      await go('c')
+    },
+    'run anyway': async () => {
+      const away = cluster.jobs.find((job) => job.node_offline)
+      await follow(page, `/jobs/${away?.key ?? ''}`)
+      await page.getByRole('button', { name: /^(Run anyway|仍然运行)…$/ }).click()
+    },
   }
   for (const [name, open] of Object.entries(openers)) {
     await open()
@@ -152,6 +166,49 @@ async function expectDialogs(page: Page): Promise<void> {
     await go('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   }
+}
+
+/** What opens below a button, by the page and its buttons; of a table those of one row. */
+const MENUS: readonly (readonly [route: string, buttons: string])[] = [
+  ['/jobs', '.jobs-bar [aria-haspopup], .jobs-foot [aria-haspopup], .bar [aria-haspopup]'],
+  ['/jobs/:running', '.object-head [aria-haspopup]'],
+  ['/nodes', '.nodes-table [data-index="1"] [aria-haspopup]'],
+  ['/nodes/n1', '.object-head [aria-haspopup]'],
+  ['/projects', '.projects-table [data-index="1"] [aria-haspopup]'],
+  ['/projects/newspapers', '.object-head [aria-haspopup]'],
+]
+
+/** Menus, lists and panels: each opens, can be used by everybody, and goes by Esc, which gives the focus back. */
+async function expectMenus(page: Page): Promise<void> {
+  const menu = page.locator(':is([role=menu], [role=listbox], [role=dialog]):visible').first()
+  for (const [route, selector] of MENUS) {
+    await follow(page, placeOf(route))
+    // Those of rows are made when somebody comes near.
+    for (const row of await page.locator('.tr[data-index="1"]:not(.job-line)').all())
+      await row.locator('button').last().hover()
+    const buttons = await page.locator(selector).all()
+    expect({ route, buttons: buttons.length }).not.toEqual({ route, buttons: 0 })
+    for (const button of buttons) {
+      await button.click()
+      await menu.waitFor()
+      const name = `${route}: ${await button.innerText()}`
+      const violations = await seriousViolations(page, '[aria-expanded=true], .filter-panel, .el-popper')
+      expect({ name, violations }).toEqual({ name, violations: [] })
+      await page.keyboard.press('Escape')
+      await menu.waitFor({ state: 'detached' })
+      await until(`${name} has the focus`, () => button.evaluate((element) => element === document.activeElement))
+    }
+  }
+}
+
+/** A cluster without projects shows what to do first. */
+async function expectFirstSteps(page: Page): Promise<void> {
+  cluster.projects.length = 0
+  await goTo(page, '/')
+  await page.locator('.first-steps').waitFor()
+  expect(await seriousViolations(page)).toEqual([])
+  expect(await otherMeasures(page, new Set())).toEqual([])
+  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0)
 }
 
 /** Whoever goes through a page by Tab sees where they are. */
@@ -279,7 +336,9 @@ describe('the pages', () => {
       // First by the system.
       expect(await page.locator('html').getAttribute('data-theme')).toBe(options.colorScheme)
       await expectDialogs(page)
+      await expectMenus(page)
       await expectFocusRings(page)
+      await expectFirstSteps(page)
       expect(problems).toEqual([])
       expect(seen).toEqual(new Set([...HEIGHTS, ...FONTS].map(([selector]) => selector)))
     },

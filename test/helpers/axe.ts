@@ -11,11 +11,14 @@ interface Violation {
   readonly nodes: readonly { readonly html: string }[]
 }
 
-/** What keeps somebody from using a page: violations of the rules of accessibility that axe calls serious or critical. */
-export async function seriousViolations(page: Page): Promise<string[]> {
+/**
+ * What keeps somebody from using a page, or the elements of a selector in it: violations of the rules of accessibility that
+ * axe calls serious or critical.
+ */
+export async function seriousViolations(page: Page, within = ':root'): Promise<string[]> {
   await page.evaluate(AXE)
   const violations = (await page.evaluate(
-    "window.axe.run(document, { resultTypes: ['violations'] }).then((result) => result.violations)",
+    `window.axe.run(${JSON.stringify(within)}, { resultTypes: ['violations'] }).then((result) => result.violations)`,
   )) as Violation[]
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
