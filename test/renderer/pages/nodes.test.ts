@@ -1,6 +1,7 @@
 import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Router } from 'vue-router'
+import { showLanguage } from '../../../src-renderer/i18n.ts'
 import NodeRow from '../../../src-renderer/components/node/NodeRow.vue'
 import NodePage from '../../../src-renderer/pages/NodePage.vue'
 import NodesPage from '../../../src-renderer/pages/NodesPage.vue'
@@ -188,6 +189,48 @@ describe('the page of a node', () => {
     expect(wrapper.findAll('.node-columns .line').map((line) => words(line.text()))).toEqual(
       expect.arrayContaining([expect.stringMatching(/^Running ?sina_finance ?newspapers/)]),
     )
+  })
+
+  it.each<[string, string, object, string, string]>([
+    ['crawl-01', 'n1', {}, 'None. Jobs of its projects can start here.', '没有任务。其项目的任务可以在此运行。'],
+    [
+      '上海-02',
+      'n3',
+      { paused: true },
+      'None. It takes new jobs as soon as it is resumed.',
+      '没有任务。恢复后才接收新任务。',
+    ],
+    [
+      'crawl-02',
+      'n2',
+      { projects: [] },
+      'None. It takes jobs as soon as it has a project.',
+      '没有任务。部署项目后才接收任务。',
+    ],
+    ['crawl-03', 'n4', {}, 'None. Nothing is held up by it.', '没有任务停留在该节点。'],
+  ])('without jobs says what it waits for: %s', async (name, id, change, english, chinese) => {
+    cluster.jobs.splice(0)
+    const node = cluster.nodes.find((each) => each.id === id)
+    Object.assign(node ?? {}, change)
+    await show(NodeView, `/nodes/${id}`)
+    const text = () => wrapper.find('.node-columns .line span').text()
+    expect(text()).toBe(english)
+    // One that takes jobs can be given some.
+    expect(buttonOf('Run spiders') !== undefined).toBe(name === 'crawl-01')
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(text()).toBe(chinese)
+  })
+
+  it('without a past says that nothing was run there, and offers to run something', async () => {
+    cluster.jobs.splice(0)
+    await show(NodeView, '/nodes/n1/jobs')
+    expect(words(wrapper.find('.empty').text())).toBe('No jobsNothing was run here yet.Run spiders')
+    await wrapper.find('.empty button').trigger('click')
+    await wait(() => router.currentRoute.value.query['run'] !== undefined)
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(words(wrapper.find('.empty').text())).toBe('没有任务还没有运行过任何任务。运行爬虫')
   })
 
   it('says that it has no projects', async () => {

@@ -1,6 +1,7 @@
 import { flushPromises, type VueWrapper } from '@vue/test-utils'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { RouterView, type Router } from 'vue-router'
+import { showLanguage } from '../../../src-renderer/i18n.ts'
 import MenuButton from '../../../src-renderer/components/base/MenuButton.vue'
 import ProjectPage from '../../../src-renderer/pages/ProjectPage.vue'
 import ProjectsPage from '../../../src-renderer/pages/ProjectsPage.vue'
@@ -269,6 +270,88 @@ describe('the page of a project', () => {
     buttonOf('Try again')?.click()
     await flushPromises()
     await wait(() => rows().length > 0)
+  })
+
+  /** What an empty state says in both languages, and the step that it offers. */
+  async function emptyWords(): Promise<string[]> {
+    const empty = () => words(wrapper.find('.empty').text())
+    const english = empty()
+    await showLanguage('zh-CN')
+    await flushPromises()
+    return [english, empty()]
+  }
+  /** The code is in a folder that git knows nothing of. */
+  const withoutGit = (name: string) => {
+    for (const code of cluster.projects.find((project) => project.name === name)?.nodes ?? [])
+      Object.assign(code, { commit: null, branch: null })
+  }
+  const answerSpiders = (change: object) => {
+    const { listSpiders } = transport.answers
+    transport.answers.listSpiders = async (input) => ({
+      ...((await listSpiders?.(input)) as object),
+      spiders: [],
+      ...change,
+    })
+  }
+
+  it('without spiders says where they come from: a pull, or the folder', async () => {
+    answerSpiders({ errors: [] })
+    await show(ProjectView, '/projects/newspapers')
+    expect(await emptyWords()).toEqual([
+      'No spidersIts code has none. Pull code that has some: they show here at once.Pull code',
+      '没有爬虫代码中没有爬虫。拉取含有爬虫的代码后会立即显示。拉取代码',
+    ])
+    await wrapper.find('.empty button').trigger('click')
+    await wait(() => transport.callsTo('pullProject').length === 1)
+  })
+
+  it('without spiders and without git is looked at again on demand', async () => {
+    withoutGit('newspapers')
+    const { listSpiders } = transport.answers
+    answerSpiders({ errors: [] })
+    await show(ProjectView, '/projects/newspapers')
+    expect(await emptyWords()).toEqual([
+      'No spidersIts code has none. Put one into the folder on the master, then look again.Look again',
+      '没有爬虫代码中没有爬虫。在主节点的目录中添加后，重新检查。重新检查',
+    ])
+    if (listSpiders !== undefined) transport.answers.listSpiders = listSpiders
+    await wrapper.find('.empty button').trigger('click')
+    await wait(() => rows().length > 0)
+  })
+
+  it('whose spiders all cannot be loaded leads to their tracebacks', async () => {
+    answerSpiders({})
+    await show(ProjectView, '/projects/newspapers')
+    expect(await emptyWords()).toEqual([
+      expect.stringMatching(/^No spider can be loadedWhat stands under “Could not be loaded” says why\./),
+      expect.stringMatching(/^爬虫都无法加载原因见「无法加载」。/),
+    ])
+    expect(wrapper.find('.project-aside .load-error').text()).toContain('newspapers.spiders.asahi')
+  })
+
+  it('whose list is not there yet says so, and offers nothing', async () => {
+    answerSpiders({ listed_at: null, errors: [] })
+    await show(ProjectView, '/projects/newspapers')
+    expect(await emptyWords()).toEqual(['No spidersThe list is being made.', '没有爬虫正在生成列表。'])
+  })
+
+  it('without a pull offers one, or says what a pull needs', async () => {
+    cluster.pulls.splice(0)
+    await show(ProjectView, '/projects/newspapers/pulls')
+    expect(await emptyWords()).toEqual([
+      'No pulls yetThe first one shows here, with what git said on every node.Pull code',
+      '还没有拉取记录拉取后会在此显示各节点的 git 输出。拉取代码',
+    ])
+  })
+
+  it('without a pull and without git says what a pull needs', async () => {
+    cluster.pulls.splice(0)
+    withoutGit('newspapers')
+    await show(ProjectView, '/projects/newspapers/pulls')
+    expect(await emptyWords()).toEqual([
+      'No pulls yetThe folder on the master is no git repository. Make it one that has a remote, and its code can be pulled.',
+      '还没有拉取记录主节点上的目录不是 git 仓库。改为带远程地址的仓库后，即可拉取代码。',
+    ])
   })
 
   it('shows names as text', async () => {
