@@ -405,7 +405,8 @@ export const en = {
     listFailed: 'The pulls could not be read.',
     none: 'No pulls yet',
     noneText: 'The first one shows here, with what git said on every node.',
-    noGitText: 'The folder on the master is no git repository. Make it one that has a remote, and its code can be pulled.',
+    noGitText:
+      'The folder on the master is no git repository. Make it one that has a remote, and its code can be pulled.',
     interrupted: 'interrupted, how it ended is not known',
     gone: 'This pull is not known any more',
     goneText: 'Only the last pulls of a project are kept.',

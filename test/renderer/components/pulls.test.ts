@@ -48,7 +48,10 @@ function addOld(): Pull {
 describe('the history of pulls', () => {
   it('opens the dock at the pull, and at the node, that was chosen', async () => {
     addOld()
-    const { wrapper, router } = await show(PullHistory, '/projects/newspapers/pulls', { project: 'newspapers' })
+    const { wrapper, router } = await show(PullHistory, '/projects/newspapers/pulls', {
+      project: 'newspapers',
+      hasGit: true,
+    })
     const entry = wrapper.findAll('.pull-entry')[1]
     await entry?.find('.section-head button').trigger('click')
     await flushPromises()
@@ -113,6 +116,22 @@ describe('the dock of pulls', () => {
     await wrapper.find('[aria-label="Close"]').trigger('click')
     await flushPromises()
     expect(router.currentRoute.value.query).toEqual({})
+  })
+
+  it('has its nodes as one tab stop, at the one that is shown', async () => {
+    const { wrapper, router } = await show(PullDock, '/projects?pull=newspapers&pull-node=crawl-01', {
+      project: 'newspapers',
+    })
+    const steps = () => wrapper.findAll<HTMLButtonElement>('.pull-step')
+    const stops = () => steps().flatMap(({ element }, index) => (element.tabIndex >= 0 ? [index] : []))
+    expect(stops()).toEqual([1])
+    steps()[1]?.element.focus()
+    await steps()[1]?.trigger('keydown', { key: 'ArrowDown' })
+    await flushPromises()
+    expect(document.activeElement).toBe(steps()[2]?.element)
+    expect(stops()).toEqual([2])
+    // The output of a node is shown when it is chosen, not on the way.
+    expect(router.currentRoute.value.query['pull-node']).toBe('crawl-01')
   })
 
   it('pulls again on the nodes that the pull was of', async () => {

@@ -304,6 +304,25 @@ describe('its items', () => {
     expect(document.querySelector('img')).toBeNull()
   })
 
+  it('are one tab stop, from where keys go on and open', async () => {
+    transport.answers.getItems = () => ({ items: [{ n: 1 }, { n: 2 }, { n: 3 }], next: null, size: 30 })
+    await show(sampleJob({ items: 3 }), '/items')
+    const openers = () => wrapper.findAll<HTMLButtonElement>('.item-open')
+    const stops = () => openers().map(({ element }) => element.tabIndex)
+    expect(stops()).toEqual([0, -1, -1])
+    openers()[0]?.element.focus()
+    await openers()[0]?.trigger('keydown', { key: 'End' })
+    await flushPromises()
+    expect(document.activeElement).toBe(openers()[2]?.element)
+    expect(stops()).toEqual([-1, -1, 0])
+    // A browser clicks a button for these.
+    for (const key of ['Enter', ' ']) {
+      const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })
+      document.activeElement?.dispatchEvent(event)
+      expect(event.defaultPrevented).toBe(false)
+    }
+  })
+
   it('say that there are none, that the file is gone, or why they cannot be read', async () => {
     const job = sampleJob({ items: 5 })
     const refuse = (status: number) => () => {

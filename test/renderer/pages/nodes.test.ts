@@ -191,6 +191,38 @@ describe('the page of a node', () => {
     )
   })
 
+  it('has its jobs as one tab stop and those that wait as another; keys open and cancel', async () => {
+    await show(NodeView, '/nodes/n4')
+    const lists = wrapper.findAll('.node-columns [role=grid]')
+    expect(lists.map((list) => list.attributes('aria-label'))).toEqual([
+      'Jobs that stay on it',
+      'Pending jobs pinned to it',
+    ])
+    for (const list of lists) {
+      const stops = list
+        .findAll('[role=row], a, button')
+        .filter(({ element }) => (element as HTMLElement).tabIndex >= 0)
+      expect(stops).toHaveLength(1)
+    }
+    const [held, waiting] = lists.map((list) => list.findAll('[role=row]'))
+    expect(held).toHaveLength(2)
+    focus(held?.[0])
+    await press('ArrowDown')
+    expect(document.activeElement).toBe(held?.[1]?.element)
+    expect(held?.map((row) => row.attributes('tabindex'))).toEqual(['-1', '0'])
+    await press('c')
+    expect((await wait(() => useConfirmationStore().question)).text).toContain('gets 10 s to close')
+    useConfirmationStore().answer(false)
+    // One that has not begun is asked nothing.
+    focus(waiting?.[0])
+    await press('c')
+    await wait(() => transport.callsTo('cancelJob').length === 1)
+    await press('Enter')
+    expect(router.currentRoute.value.params['key']).toBe(
+      cluster.jobs.find(({ spider, state }) => spider === '人民日报' && state === 'pending')?.key,
+    )
+  })
+
   it.each<[string, string, object, string, string]>([
     ['crawl-01', 'n1', {}, 'None. Jobs of its projects can start here.', '没有任务。其项目的任务可以在此运行。'],
     [
