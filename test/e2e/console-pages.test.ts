@@ -322,7 +322,7 @@ function collisions(page: Page): Promise<string[]> {
         .filter((part, at) => end(part) > (parts[at + 1] ? box(parts[at + 1]!).left : box(row).right) + 0.5)
         .map((part) => `${row.className}: ${part.className}`)
     })
-    const dialogs = [...document.querySelectorAll('[role=dialog]')]
+    const dialogs = [...document.querySelectorAll('.el-dialog')]
     const out = dialogs.flatMap((dialog) =>
       [...dialog.querySelectorAll('.dialog-body .cut, .dialog-body .btn')]
         .filter((part) => box(part).right > box(dialog).right - 16)
