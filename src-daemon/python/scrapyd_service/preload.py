@@ -24,21 +24,24 @@ class Guard:
 
     def __init__(self):
         self.names = {REACTOR}
+        self._has_refused = False
         self._refused = set()
 
     def find_spec(self, name, path=None, target=None):
         if name in self.names:
+            self._has_refused = True
             self._refused.update(_being_imported())
             raise NotInWarmProcess(f"{name} is left to the jobs")
         return None
 
     def forget_refused(self):
         """Takes the modules that met a refusal out again, as they live on without what they asked for, and so would all
-        that import them later. True when there were any."""
+        that import them later. True when there was a refusal since the last call."""
+        has_refused, self._has_refused = self._has_refused, False
         refused, self._refused = self._refused, set()
         for name in refused:
             sys.modules.pop(name, None)
-        return bool(refused)
+        return has_refused
 
     def install(self):
         sys.meta_path.insert(0, self)

@@ -88,6 +88,7 @@ class WarmProcess:
         except Exception:
             # Only a head start.
             pass
+        self._guard.forget_refused()
         self._settle()
         self._learn(components_of_scrapy())
         self._send({"ready": True})
