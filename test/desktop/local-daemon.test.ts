@@ -85,6 +85,7 @@ describe('LocalMaster', () => {
       const states: LocalState[] = []
       const master = make(states)
       await master.start()
+      expect(master.state).toMatchObject({ state: 'running' })
       const first = pid()
       const { address } = master
       process.kill(first, 'SIGKILL')
