@@ -122,8 +122,7 @@ export class SpiderRunner implements Runner {
 
   /** The start record of a claimed run, waited for while its claimer lives. */
   async #startOf(folder: RunFolder, token: string): Promise<StoredStart | null> {
-    const since = performance.now()
-    for (;;) {
+    for (let since = performance.now(); ;) {
       const isHeld = AliveFifo.isHeld(folder.alivePath)
       const start = folder.readStart()
       if (start !== null || !isHeld) return start
@@ -131,6 +130,7 @@ export class SpiderRunner implements Runner {
         // It hangs, or was stopped. The spider waits for its word: nothing has run.
         this.#log.warn('a process that had claimed a run did not start it, and is killed')
         await killTree(token, [], null)
+        since = performance.now()
       }
       await delay(20)
     }

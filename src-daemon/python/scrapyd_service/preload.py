@@ -56,7 +56,12 @@ def _being_imported():
 
 
 def _is_initializing(module):
-    return getattr(getattr(module, "__spec__", None), "_initializing", False) is True
+    # Past any `__getattr__`: some modules import others when they are asked for something.
+    try:
+        members = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return False
+    return getattr(members.get("__spec__"), "_initializing", False) is True
 
 
 def process_state():
