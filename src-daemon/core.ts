@@ -16,6 +16,7 @@ import { Owner } from './node/owner.ts'
 import { Pause } from './node/pause.ts'
 import type { LocalProjects } from './node/projects-port.ts'
 import { openProjects } from './projects/open-projects.ts'
+import { lastLines } from './runner/output-tail.ts'
 import { SpiderRunner } from './runner/spider-runner.ts'
 import { openDatabase, type OpenDatabase } from './storage/database.ts'
 import { EventStore } from './storage/events.ts'
@@ -94,7 +95,10 @@ async function makeCore(config: Config, log: Logger, database: OpenDatabase, wid
       pulls: new PullRows(db, writer),
       lists: new SpiderListRows(db, writer),
     },
-    onSpiders: (name) => {
+    onSpiders: (name, list) => {
+      for (const { module, traceback } of list?.listing.errors ?? []) {
+        log.warn(`project ${name}: ${module} cannot be loaded: ${lastLines(traceback)?.split('\n').at(-1) ?? ''}`)
+      }
       for (const listener of spiderListeners) listener(name)
     },
     onProblem: (message, cause) => log.warn(message, cause),

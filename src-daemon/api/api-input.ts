@@ -53,5 +53,24 @@ export function checkInput(
 const MOST_ERRORS = 20
 
 function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
-  return issues.slice(0, MOST_ERRORS).map(({ path, message }) => ({ field: path.join('.') || 'body', message }))
+  return issues.flatMap((issue) => errorsOf(issue, [])).slice(0, MOST_ERRORS)
+}
+
+function errorsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): FieldError[] {
+  const path = [...above, ...issue.path]
+  const field = path.join('.') || 'body'
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not known here' }))
+  }
+  if (issue.code === 'invalid_union') {
+    // What was meant is the form that fits best; where that cannot be told, all are named.
+    const [best, second] = issue.errors.toSorted((a, b) => a.length - b.length)
+    if (best !== undefined && best.length < (second?.length ?? Infinity)) {
+      return best.flatMap((inner) => errorsOf(inner, path))
+    }
+    const first = issue.errors.flatMap(([inner]) => (inner === undefined ? [] : errorsOf(inner, path)))
+    const forms = new Set(first.map((error) => `${error.field}: ${error.message}`))
+    return [{ field, message: [...forms].join(', or ') || issue.message }]
+  }
+  return [{ field, message: issue.message }]
 }

@@ -192,10 +192,14 @@ export class Launcher {
   }
 
   async #started(slot: Slot, record: StartRecord): Promise<void> {
+    let isNew = false
     await this.#storing.store(() =>
       this.#parts.ledger.change(
         slot.key,
-        (now) => now.state === 'starting' || (now.state === 'running' && now.pid !== record.pid),
+        (now) => {
+          isNew = now.state === 'starting'
+          return isNew || (now.state === 'running' && now.pid !== record.pid)
+        },
         () => ({
           state: 'running',
           pid: record.pid,
@@ -207,6 +211,7 @@ export class Launcher {
       ),
     )
     const row = this.#stopping ? null : this.#parts.jobs.get(slot.key)
+    if (row !== null && isNew) this.#parts.log.info(`${nameOf(row)} has started, pid ${record.pid}`)
     if (row?.cancel_requested_at != null && row.cancel_delivered === 0) await this.#deliver(slot, row)
   }
 
@@ -231,6 +236,10 @@ export class Launcher {
       )
       // Stopping: slot and run folder stay, so that the next daemon reads the end there.
       if (!isStored) return
+      const { outcome, reason } = decided
+      const told = `${nameOf(row)} has ended: ${outcome}${reason === null ? '' : `, ${reason}`}`
+      if (outcome === 'failed' || outcome === 'lost') this.#parts.log.warn(told)
+      else this.#parts.log.info(told)
     }
     this.#parts.rates.forget(key)
     this.#giveBack(slot)
@@ -245,6 +254,7 @@ export class Launcher {
     const context = {
       cancelAsked: row.cancel_requested_at !== null,
       cancelledBy: row.cancelled_by,
+      killAsked: row.cancel_signal === 'SIGKILL',
       lastLoggedError: null,
     }
     const end = { ...record, startedAt: row.started_at ?? record.startedAt }
@@ -313,7 +323,7 @@ export class Launcher {
       switch (adoption.found) {
         case 'running':
           slot.run = adoption.run
-          this.#parts.log.info(`job ${row.key} (${row.project}/${row.spider}) goes on running; adopted`)
+          this.#parts.log.info(`${nameOf(row)} goes on running; adopted`)
           if (row.cancel_requested_at !== null) void this.#deliver(slot, row)
           return
         case 'ended':
@@ -355,4 +365,9 @@ export class Launcher {
     await this.#parts.runner.stop()
     await this.#storing.stop()
   }
+}
+
+/** A job as an operator knows it; its key is what the console's addresses have. */
+function nameOf({ id, project, spider, key }: JobRow): string {
+  return `job ${id} (${project}/${spider}, ${key})`
 }

@@ -7,6 +7,8 @@ export interface OutcomeContext {
   /** A cancel was stored before the end. */
   readonly cancelAsked: boolean
   readonly cancelledBy: string | null
+  /** The cancel was for KILL: that it was killed is what was asked for. */
+  readonly killAsked?: boolean
   /** The last error that the log shows, as one line; null when there is none or it cannot be read. */
   readonly lastLoggedError: string | null
 }
@@ -80,7 +82,7 @@ function cancelReason(end: EndRecord, context: OutcomeContext): string {
   const who = context.cancelledBy
   if (end.startedAt === null) return who === null ? reasonText('cancelled') : reasonText('cancelledBefore', { who })
   const seconds = Math.max(0, Math.round((end.endedAt - end.startedAt) / 1000))
-  const isKilled = end.signal === 'SIGKILL'
+  const isKilled = end.signal === 'SIGKILL' && context.killAsked !== true
   if (who === null) return reasonText(isKilled ? 'cancelledKilled' : 'cancelledAfter', { seconds })
   return reasonText(isKilled ? 'cancelledKilledBy' : 'cancelledAfterBy', { who, seconds })
 }

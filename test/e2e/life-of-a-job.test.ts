@@ -402,6 +402,9 @@ describe('the code of a project', () => {
       },
     ])
     expect(list.errors[0]?.traceback).toContain(`File "${file}", line 3`)
+    expect(stage.daemon.logs).toContain(
+      'project changing: lives.spiders.broken cannot be loaded: RuntimeError: 不能导入 this module',
+    )
     expect(await stage.daemon.ended(await stage.daemon.schedule('changing', 'quick'))).toMatchObject({
       outcome: 'finished',
     })

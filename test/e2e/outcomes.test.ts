@@ -133,7 +133,10 @@ describe.each(scrapyPythons())('the outcome of a spider with Scrapy $version', (
     it('at once, when it was cancelled by KILL', async () => {
       const { id, pid } = await stage.started('deaf')
       await stage.cancel(id, { signal: 'KILL' })
-      expect(await stage.daemon.ended(id)).toMatchObject({ outcome: 'cancelled', signal: 'SIGKILL' })
+      const job = await stage.daemon.ended(id)
+      expect(job).toMatchObject({ outcome: 'cancelled', signal: 'SIGKILL' })
+      // It was not given time to close.
+      expect(job.reason).toMatch(/^Cancelled after \d+ s$/)
       expect(isAlive(pid)).toBe(false)
     })
 

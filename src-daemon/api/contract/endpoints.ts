@@ -104,8 +104,11 @@ export const scheduled = z.object({
   code: z.string().nullable(),
 })
 
-/** Jobs for a batch action: by key, or all that a filter matches. */
-const jobSelection = z.union([z.object({ keys: z.array(jobKey).min(1).max(10_000) }), z.object({ filter: jobFilter })])
+/** Jobs for a batch action: by key, or all that a filter matches. A misspelt key that was passed over would mean all jobs. */
+const jobSelection = z.union([
+  z.strictObject({ keys: z.array(jobKey).min(1).max(10_000) }),
+  z.strictObject({ filter: z.strictObject(jobFilter.shape) }),
+])
 
 export const dispatchRequest = z.object({
   /** The owning master. */

@@ -84,6 +84,20 @@ describe('the /api family', () => {
   })
 
   it.each([
+    [{ filter: { projects: ['a'] } }, { field: 'filter.projects', message: 'is not known here' }],
+    [{ filter: { stat: ['pending'] }, keys: [] }, { field: 'body' }],
+    [{ filters: {} }, { field: 'body' }],
+    [{}, { field: 'body', message: expect.stringMatching(/^keys: .*, or filter: /) as string }],
+    [{ filter: { state: ['sleeping'] } }, { field: 'filter.state.0' }],
+  ])('never takes a selection that it does not understand for all jobs: %j', async (body, error) => {
+    for (const action of ['cancel', 'rerun']) {
+      const found = await problem(send('POST', `/api/jobs/${action}`, body))
+      expect(found).toMatchObject({ status: 422, errors: [error] })
+    }
+    expect(server.apiCalls).toEqual([])
+  })
+
+  it.each([
     ['not JSON', '{', 'application/json', 400],
     ['another type', 'a=1', 'application/x-www-form-urlencoded', 415],
     ['no type', '{}', '', 415],

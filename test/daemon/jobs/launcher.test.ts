@@ -48,6 +48,9 @@ describe('Launcher.launch', () => {
     })
     expect(parts.stats.get(key)).toEqual({ response_received_count: 3, item_scraped_count: 2 })
     expect(statesOf(parts, key)).toEqual(['pending', 'starting', 'running', 'finished'])
+    const { id, project, spider } = parts.jobs.get(key)!
+    const name = `job ${id} (${project}/${spider}, ${key})`
+    expect(parts.log.lines).toEqual([`${name} has started, pid 77`, `${name} has ended: finished`])
     await freed(parts)
   })
 

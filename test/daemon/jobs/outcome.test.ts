@@ -91,6 +91,7 @@ describe('the reason', () => {
       CANCELLED,
       'Cancelled after 12 s; it did not close in time and was killed',
     ],
+    [{ signal: 'SIGKILL', finishReason: null, ...started }, { ...CANCELLED, killAsked: true }, 'Cancelled after 12 s'],
     [
       { ...unstartable, startedAt: null },
       { ...CANCELLED, cancelledBy: 'ann' },
