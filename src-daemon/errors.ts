@@ -62,12 +62,18 @@ export class VersionNotFoundError extends ScrapydServiceError {
   }
 }
 
+/** So many modules are named in a message. */
+const MOST_MODULES = 3
+
 export class SpiderNotFoundError extends ScrapydServiceError {
   override readonly code = 'spider-not-found'
   override readonly status = 404
 
-  constructor(spider: string) {
-    super(`spider '${spider}' not found`)
+  /** `unloadable`: modules of the project that could not be imported, as the spider may be in one of them. */
+  constructor(spider: string, unloadable: readonly string[] = []) {
+    const named = unloadable.length > MOST_MODULES ? [...unloadable.slice(0, MOST_MODULES), '…'] : unloadable
+    const hint = named.length === 0 ? '' : `; modules that cannot be loaded: ${named.join(', ')}`
+    super(`spider '${spider}' not found${hint}`)
   }
 }
 

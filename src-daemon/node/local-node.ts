@@ -365,12 +365,13 @@ export function localReach(
       projects.require(name)
     },
     async requireSpider(project, spider, version) {
-      const has = async (looksNow: boolean) => {
-        const { spiders } = await projects.spiders(project, { version, looksNow })
-        return spiders.some((one) => one.name === spider)
-      }
       // It may have come with code that is newer than the last look at the files.
-      if (!(await has(false)) && !(await has(true))) throw new SpiderNotFoundError(spider)
+      for (const looksNow of [false, true]) {
+        const { spiders, errors } = await projects.spiders(project, { version, looksNow })
+        if (spiders.some((one) => one.name === spider)) return
+        const unloadable = errors.map(({ module }) => module)
+        if (looksNow) throw new SpiderNotFoundError(spider, unloadable)
+      }
     },
     requireNode() {
       throw new NotSupportedError("'node' can only be given on the master of a cluster")

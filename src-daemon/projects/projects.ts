@@ -157,7 +157,13 @@ export class Projects {
     let list = await lists.get(name)
     // It may have come with code that is newer than the last look at the files.
     if (!has(list)) list = await lists.get(name, { looksNow: true })
-    if (!has(list)) throw new SpiderNotFoundError(spider)
+    if (!has(list)) {
+      const { errors } = list.listing
+      throw new SpiderNotFoundError(
+        spider,
+        errors.map(({ module }) => module),
+      )
+    }
     const { listing, fingerprint } = list
     const { projectDir, settingsModule } = project
     return {

@@ -801,6 +801,7 @@ export const en = {
     takenBack: 'The master took this dispatch back',
     noProject: "project '{project}' not found",
     noSuchSpider: "spider '{spider}' not found",
+    noSuchSpiderOf: "spider '{spider}' not found; modules that cannot be loaded: {modules}",
     stockArgument: "a stock Scrapyd cannot pass on the spider argument '{name}'",
 
     cancelled: 'Cancelled before it was started',

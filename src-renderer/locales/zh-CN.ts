@@ -788,6 +788,7 @@ export const zhCN: Messages = {
     takenBack: '主节点已收回这次派发',
     noProject: '没有项目 {project}',
     noSuchSpider: '没有爬虫 {spider}',
+    noSuchSpiderOf: '没有爬虫 {spider}；无法加载的模块：{modules}',
     stockArgument: '原版 Scrapyd 无法传递爬虫参数 {name}',
 
     cancelled: '在任务启动前取消',

@@ -408,6 +408,11 @@ describe('the code of a project', () => {
     expect(await stage.daemon.ended(await stage.daemon.schedule('changing', 'quick'))).toMatchObject({
       outcome: 'finished',
     })
+    const refused = await stage.daemon.post('/schedule.json', { project: 'changing', spider: 'no_such' })
+    expect(await refused.json()).toMatchObject({
+      status: 'error',
+      message: "spider 'no_such' not found; modules that cannot be loaded: lives.spiders.broken",
+    })
     rmSync(file)
     await until('it is well again', async () => {
       return (await stage.daemon.client.call('listSpiders', { params: { project: 'changing' } })).errors.length === 0

@@ -40,6 +40,11 @@ export class RemoteError extends ScrapydServiceError {
 const quoted = (text: string) => /'(.*)'/s.exec(text)?.[1] ?? text
 const after = (text: string, begin: string) => (text.startsWith(begin) ? text.slice(begin.length) : text)
 
+function spiderNotFound(text: string): SpiderNotFoundError {
+  const found = /^spider '(.*)' not found(?:; modules that cannot be loaded: (.*))?$/s.exec(text)
+  return new SpiderNotFoundError(found?.[1] ?? quoted(text), found?.[2]?.split(', '))
+}
+
 type Maker = (detail: string, field: string) => ScrapydServiceError
 
 const MAKERS: Readonly<Record<string, Maker>> = {
@@ -48,7 +53,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   'directory-traversal': (detail) => new DirectoryTraversalError(after(detail, 'DirectoryTraversalError: ')),
   'project-not-found': (detail) => new ProjectNotFoundError(quoted(detail)),
   'version-not-found': (detail) => new VersionNotFoundError(quoted(detail)),
-  'spider-not-found': (detail) => new SpiderNotFoundError(quoted(detail)),
+  'spider-not-found': (detail) => spiderNotFound(detail),
   'job-not-found': (detail) => new JobNotFoundError(quoted(detail)),
   'node-not-found': (detail) => new NodeNotFoundError(quoted(detail)),
   'file-not-found': (detail) => new FileNotFoundError(detail),
@@ -95,7 +100,7 @@ function toldProblem(text: string): Problem | null {
 const MESSAGES: readonly (readonly [RegExp, Maker])[] = [
   [/^project '.*' not found$/s, (text) => new ProjectNotFoundError(quoted(text))],
   [/^version '.*' not found$/s, (text) => new VersionNotFoundError(quoted(text))],
-  [/^spider '.*' not found$/s, (text) => new SpiderNotFoundError(quoted(text))],
+  [/^spider '.*' not found(; modules that cannot be loaded: .*)?$/s, (text) => spiderNotFound(text)],
   [/^'.*' parameter is required$/, (text) => new MissingParameterError(quoted(text))],
   [/^DirectoryTraversalError: /, (text) => new DirectoryTraversalError(after(text, 'DirectoryTraversalError: '))],
   [/^RunnerError: /, (text) => new RunnerError(after(text, 'RunnerError: '))],

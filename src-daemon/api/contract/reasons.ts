@@ -41,6 +41,7 @@ export const REASONS = {
   takenBack: 'The master took this dispatch back',
   noProject: "project '{project}' not found",
   noSuchSpider: "spider '{spider}' not found",
+  noSuchSpiderOf: "spider '{spider}' not found; modules that cannot be loaded: {modules}",
   stockArgument: "a stock Scrapyd cannot pass on the spider argument '{name}'",
 
   // How a job was cancelled or lost.

@@ -103,6 +103,10 @@ describe('the sentences of the daemon', () => {
     expect(new NodeNotFoundError('n1').message).toBe(reasonText('noNodeNamed', { node: 'n1' }))
     expect(new VersionNotFoundError('c1').message).toBe(reasonText('noVersion', { version: 'c1' }))
     expect(new SpiderNotFoundError('bbc').message).toBe(reasonText('noSuchSpider', { spider: 'bbc' }))
+    const modules = ['press.a', 'press.b', 'press.c', 'press.d']
+    expect(new SpiderNotFoundError('bbc', modules).message).toBe(
+      reasonText('noSuchSpiderOf', { spider: 'bbc', modules: 'press.a, press.b, press.c, …' }),
+    )
   })
 })
 
