@@ -21,7 +21,7 @@ import type { ApiHandlers } from '../api/ports.ts'
 import { FileNotFoundError, JobNotFoundError } from '../errors.ts'
 import type { JobDesk, Reach } from '../jobs/job-desk.ts'
 import { firstOf, pullRows, type LocalNode } from '../node/local-node.ts'
-import { overviewOf } from '../node/overview.ts'
+import { brokenProjects, overviewOf } from '../node/overview.ts'
 import type { LocalProjects } from '../node/projects-port.ts'
 import type { JobLists } from '../storage/job-lists.ts'
 import { LOCAL_NODE, type JobStore } from '../storage/jobs.ts'
@@ -220,6 +220,7 @@ export class Cluster implements ScrapydApi {
             projects: projects.length,
             spiders: projects.reduce((sum, project) => sum + (project.spiders ?? 0), 0),
             drifting: projects.filter((project) => project.drift).map((project) => project.name),
+            broken: brokenProjects(projects),
             whyPending: (job) => this.#parts.reach.whyPending(job),
           },
           Date.now(),

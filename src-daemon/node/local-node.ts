@@ -295,6 +295,7 @@ export class LocalNode implements ScrapydApi {
             projects: projects.list().length,
             spiders: projects.list().reduce((sum, { name }) => sum + (projects.knownSpiders(name)?.count ?? 0), 0),
             drifting: [],
+            broken: [],
             whyPending: (job) => this.#parts.reach.whyPending(job),
           },
           Date.now(),

@@ -1,4 +1,4 @@
-import type { Attention, Job, Node, Overview } from '../api/contract/values.ts'
+import type { Attention, Job, Node, Overview, Project } from '../api/contract/values.ts'
 import type { JobLists } from '../storage/job-lists.ts'
 import type { JobStore } from '../storage/jobs.ts'
 import type { StatsStore } from '../storage/stats.ts'
@@ -6,6 +6,24 @@ import type { StatsStore } from '../storage/stats.ts'
 const HALF_HOUR = 1_800_000
 const DAY = 86_400_000
 const LONG_WAIT = 600_000
+
+/** What keeps spiders of a project from running; `node` and `reason` are null when it is single modules only. */
+export interface BrokenProject {
+  readonly project: string
+  readonly node: string | null
+  readonly reason: string | null
+  /** Modules that cannot be loaded. */
+  readonly modules: number
+}
+
+/** Those of the projects that are not well. */
+export function brokenProjects(projects: readonly Project[]): BrokenProject[] {
+  return projects.flatMap(({ name, nodes, load_errors: modules }) => {
+    const at = nodes.find(({ error }) => error !== null)
+    if (at === undefined && modules === 0) return []
+    return [{ project: name, node: at?.node ?? null, reason: at?.error ?? null, modules }]
+  })
+}
 
 export interface OverviewParts {
   readonly jobs: JobStore
@@ -16,6 +34,8 @@ export interface OverviewParts {
   readonly spiders: number | null
   /** Names of projects whose code differs between nodes. */
   readonly drifting: readonly string[]
+  /** Projects that cannot be used on a node, or some of whose modules cannot be loaded. */
+  readonly broken: readonly BrokenProject[]
   readonly whyPending: (job: Job) => string | null
 }
 
@@ -63,7 +83,8 @@ export function overviewOf(parts: OverviewParts, now: number): Overview {
 }
 
 /** What needs an operator, in the order of CONSOLE.md. */
-function attentionOf({ jobs, lists, stats, nodes, drifting, whyPending }: OverviewParts, now: number): Attention[] {
+function attentionOf(parts: OverviewParts, now: number): Attention[] {
+  const { jobs, lists, stats, nodes, drifting, broken, whyPending } = parts
   const rows: Attention[] = []
   for (const node of nodes) {
     if (node.state === 'offline') {
@@ -82,6 +103,9 @@ function attentionOf({ jobs, lists, stats, nodes, drifting, whyPending }: Overvi
     }
   }
   rows.sort((a, b) => Number(b.data['jobs'] ?? 0) - Number(a.data['jobs'] ?? 0))
+  for (const { project, node, reason, modules } of broken) {
+    rows.push({ kind: 'project-broken', since: null, data: { project, node, reason, modules } })
+  }
   for (const { project, spider, failures, since } of stats.failingInARow(now - 7 * DAY, 3).slice(0, 20)) {
     rows.push({ kind: 'spider-failing', since: new Date(since).toISOString(), data: { project, spider, failures } })
   }

@@ -79,6 +79,8 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
           isQuoted: false,
           action: { label: t('attention.showJobs'), to: { name: 'jobs', query: { outcome: 'lost', from: '-24h' } } },
         }
+      case 'project-broken':
+        return broken(text('project'), text('node'), text('reason'), count('modules'))
       case 'code-drift':
         return drift(text('project'))
       case 'jobs-waiting':
@@ -108,6 +110,19 @@ export function useAttention(): ComputedRef<AttentionRow[]> {
         last === undefined
           ? { label: t('attention.showJobs'), to: { name: 'jobs', query: { project, spider } } }
           : { label: t('attention.openLog'), to: { name: 'job', params: { key: last.key } } },
+    }
+  }
+
+  function broken(project: string, node: string, why: string, modules: number): Omit<AttentionRow, 'id' | 'since'> {
+    return {
+      glyph: 'warn',
+      title:
+        why === ''
+          ? t('attention.notLoaded', { project, n: modules }, modules)
+          : t('attention.broken', { project, node }),
+      text: why === '' ? t('attention.notLoadedText') : reason(why),
+      isQuoted: false,
+      action: { label: t('attention.openProject'), to: { name: 'project', params: { project } } },
     }
   }
 

@@ -187,6 +187,10 @@ export const en = {
     failing: '{spider} failed {n} times in a row',
     lost: '{n} job was lost in the last 24 h | {n} jobs were lost in the last 24 h',
     lostText: 'Their machine was restarted, or their node no longer knows them. They are not run again by themselves.',
+    openProject: 'Open project',
+    broken: '{project} cannot be used on {node}',
+    notLoaded: '{n} module of {project} cannot be loaded | {n} modules of {project} cannot be loaded',
+    notLoadedText: 'Spiders in there cannot run. The page of the project has the tracebacks.',
     driftTitle: '{project} differs between nodes',
     drift: {
       behind:

@@ -186,6 +186,10 @@ export const zhCN: Messages = {
     failing: '{spider} 连续失败 {n} 次',
     lost: '24 小时内丢失 {n} 个任务',
     lostText: '所在机器重启过，或节点不再认识这些任务。系统不会自动重新运行。',
+    openProject: '查看项目',
+    broken: '{project} 在 {node} 上无法使用',
+    notLoaded: '{project} 有 {n} 个模块无法加载',
+    notLoadedText: '其中的爬虫无法运行，错误详情见项目页面。',
     driftTitle: '{project} 在各节点的代码不一致',
     drift: {
       behind: '{node} 比主节点落后 {n} 个提交（{commit}，应为 {master}）。',

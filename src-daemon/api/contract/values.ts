@@ -315,6 +315,7 @@ export const attention = z.object({
     'jobs-waiting',
     'disk-low',
     'node-problem',
+    'project-broken',
   ]),
   since: isoTime.nullable(),
   data: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string()), z.null()])),

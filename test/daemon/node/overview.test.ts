@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { overview as overviewSchema, type Node } from '../../../src-daemon/api/contract/values.ts'
-import { overviewOf, type OverviewParts } from '../../../src-daemon/node/overview.ts'
+import { overview as overviewSchema, type Node, type Project } from '../../../src-daemon/api/contract/values.ts'
+import { brokenProjects, overviewOf, type OverviewParts } from '../../../src-daemon/node/overview.ts'
 import { newRow, openLedger } from '../../helpers/ledger-parts.ts'
 
 const NOW = Date.parse('2026-07-08T10:10:00Z')
@@ -40,7 +40,16 @@ function open(rows: readonly Parameters<typeof newRow>[0][], changes: Partial<Ov
   })()
   return overviewSchema.parse(
     overviewOf(
-      { ...parts, nodes: [node({})], projects: 1, spiders: 3, drifting: [], whyPending: () => 'Waits', ...changes },
+      {
+        ...parts,
+        nodes: [node({})],
+        projects: 1,
+        spiders: 3,
+        drifting: [],
+        broken: [],
+        whyPending: () => 'Waits',
+        ...changes,
+      },
       NOW,
     ),
   )
@@ -127,6 +136,7 @@ describe('overviewOf', () => {
           node({ id: 'd', name: 'n4', state: 'unknown', last_error: 'wrong password', last_error_at: iso(NOW) }),
         ],
         drifting: ['news'],
+        broken: [{ project: 'press', node: null, reason: null, modules: 2 }],
       },
     )
 
@@ -139,13 +149,36 @@ describe('overviewOf', () => {
       ['node-offline', 'n3'],
       ['node-offline', 'n2'],
       ['node-problem', 'n4'],
+      ['project-broken', 'press'],
       ['spider-failing', 'herald'],
       ['jobs-lost', 1],
       ['code-drift', 'news'],
       ['jobs-waiting', 1],
       ['disk-low', 'n1'],
     ])
-    expect(overview.attention[3]).toMatchObject({ since: iso(NOW - 3 * HOUR), data: { failures: 3 } })
-    expect(overview.attention[6]).toMatchObject({ since: iso(NOW - HOUR), data: { reason: 'Waits' } })
+    expect(overview.attention[4]).toMatchObject({ since: iso(NOW - 3 * HOUR), data: { failures: 3 } })
+    expect(overview.attention[7]).toMatchObject({ since: iso(NOW - HOUR), data: { reason: 'Waits' } })
+  })
+})
+
+describe('brokenProjects', () => {
+  const project = (name: string, errors: Readonly<Record<string, string | null>>, modules = 0) =>
+    ({
+      name,
+      load_errors: modules,
+      nodes: Object.entries(errors).map(([at, error]) => ({ node: at, error })),
+    }) as unknown as Project
+
+  it('are those that a node cannot use, and those with modules that do not load', () => {
+    expect(
+      brokenProjects([
+        project('well', { n1: null, n2: null }),
+        project('gone', { n1: null, n2: 'the folder /srv/gone does not exist' }, 1),
+        project('half', { n1: null }, 3),
+      ]),
+    ).toEqual([
+      { project: 'gone', node: 'n2', reason: 'the folder /srv/gone does not exist', modules: 1 },
+      { project: 'half', node: null, reason: null, modules: 3 },
+    ])
   })
 })

@@ -1,6 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { VueWrapper } from '@vue/test-utils'
+import type { Overview } from '../../../src-daemon/api/contract/values.ts'
 import { showLanguage } from '../../../src-renderer/i18n.ts'
 import OverviewPage from '../../../src-renderer/pages/OverviewPage.vue'
 import { useLiveStore } from '../../../src-renderer/stores/live.ts'
@@ -63,6 +64,31 @@ describe('the overview', () => {
     expect(failures()[0]).toContain("退出码 1：ModuleNotFoundError: No module named 'dateutil'")
     const failing = wrapper.findAll('.attention').find((row) => row.text().includes('xinhua_finance'))
     expect(failing?.text()).toContain("退出码 1：ModuleNotFoundError: No module named 'dateutil'")
+    await showLanguage('en')
+  })
+
+  it('tells of projects that cannot be used, and of modules that cannot be loaded', async () => {
+    const { overview } = transport.answers
+    transport.answers.overview = (...asked) => ({
+      ...(overview as (...given: typeof asked) => Overview)(...asked),
+      attention: [
+        {
+          kind: 'project-broken',
+          since: null,
+          data: { project: 'gone', node: 'crawl-02', reason: 'the folder /srv/gone does not exist', modules: 0 },
+        },
+        { kind: 'project-broken', since: null, data: { project: 'press', node: null, reason: null, modules: 1 } },
+      ],
+    })
+    const wrapper = await show()
+    await wait(() => wrapper.findAll('.attention').length === 2)
+    const rows = () => wrapper.findAll('.attention').map((row) => row.text())
+    expect(rows()[0]).toMatch(/gone cannot be used on crawl-02.*folder \/srv\/gone does not exist.*Open project/s)
+    expect(rows()[1]).toMatch(/1 module of press cannot be loaded.*tracebacks.*Open project/s)
+    await showLanguage('zh-CN')
+    await flushPromises()
+    expect(rows()[0]).toMatch(/gone 在 crawl-02 上无法使用.*\/srv\/gone 不存在.*查看项目/s)
+    expect(rows()[1]).toMatch(/press 有 1 个模块无法加载/)
     await showLanguage('en')
   })
 
